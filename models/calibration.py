@@ -1,0 +1,170 @@
+"""What a similarity means: thresholds for asked-for error rates, and rates for thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.metrics import wilson
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+# With no error seen among n trials the 95 % upper bound is 3/n: fewer than 3/rate comparisons
+# cannot support a rate (the rule of three, ISO/IEC 19795-1 annex B).
+RULE_OF_THREE = 3.0
+
+
+class RateOutOfRange(ValueError):
+    """Nobody can say which similarity stands for this rate; the message names the range."""
+
+
+class Threshold(BaseModel):
+    """One operating point: at `threshold` or above, `fmr` of the impostor comparisons match."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fmr: Rate
+    threshold: float = Field(ge=-1, le=1)
+    false_matches: int = Field(ge=0, description="Impostor comparisons at or above the threshold.")
+    fmr_lower: float = Field(ge=0, le=1, description="95 % Wilson interval of the observed FMR.")
+    fmr_upper: float = Field(ge=0, le=1)
+    tmr: float | None = Field(default=None, ge=0, le=1, description="Genuine pairs that match.")
+    supported: bool = Field(description="At least 3 / fmr impostor comparisons were made.")
+
+
+class ScoreCalibration(BaseModel):
+    """The impostor tail and the odds of a match, fitted on people the model never saw.
+
+    `slope` and `intercept` give the log-likelihood ratio of a genuine against an impostor
+    comparison (Platt scaling with both classes weighted alike).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data: str
+    impostors: int = Field(gt=0)
+    genuines: int = Field(gt=0)
+    thresholds: tuple[Threshold, ...] = Field(min_length=2)
+    slope: float = Field(gt=0)
+    intercept: float
+
+    def threshold(self, fmr: float) -> float:
+        """The similarity above which `fmr` of impostor comparisons lie.
+
+        Linear in log10(fmr) between the calibrated points and beyond the last one, where the
+        tail is extrapolated (`supported` says so). Raises RateOutOfRange outside
+        (0, largest calibrated rate].
+        """
+        rates, cuts = self._tail()
+        if not 0 < fmr <= rates[0]:
+            raise RateOutOfRange(
+                f"A rate of {fmr:g} is outside what this bundle is calibrated for: "
+                f"above 0, at most {rates[0]:g}."
+            )
+        return float(np.clip(_line(-np.log10(fmr), -np.log10(rates), cuts), -1.0, 1.0))
+
+    def fmr(self, similarity: float) -> float:
+        """The rate at which impostors reach `similarity`: the inverse of `threshold`, in (0, 1]."""
+        rates, cuts = self._tail()
+        exponent = _line(similarity, cuts, -np.log10(rates))
+        return float(np.clip(10.0**-exponent, 1e-12, 1.0))
+
+    def supported(self, fmr: float) -> bool:
+        """Whether enough impostor comparisons were made to speak of `fmr` at all."""
+        return self.impostors * fmr >= RULE_OF_THREE
+
+    def threshold_for_search(self, fpir: float, persons: int) -> tuple[float, float]:
+        """(similarity, FMR) at which a non-mated search of `persons` templates finds somebody
+        with probability `fpir`: FPIR = 1 - (1 - FMR)^N.
+
+        Raises RateOutOfRange as `threshold` does.
+        """
+        if not 0 < fpir < 1:
+            raise RateOutOfRange(f"An FPIR of {fpir:g} is not between 0 and 1.")
+        fmr = float(-np.expm1(np.log1p(-fpir) / max(1, persons)))
+        capped = min(fmr, float(self._tail()[0][0]))
+        return self.threshold(capped), capped
+
+    def fpir(self, similarity: float, persons: int) -> float:
+        """The chance that a stranger's best candidate among `persons` reaches `similarity`."""
+        return float(-np.expm1(max(1, persons) * np.log1p(-min(self.fmr(similarity), 1 - 1e-12))))
+
+    def probability(self, similarity: float) -> float:
+        """P(same person) at even prior odds, in (0, 1)."""
+        return float(1 / (1 + np.exp(-np.clip(self.slope * similarity + self.intercept, -50, 50))))
+
+    def _tail(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rates (falling) and similarities (rising) of the points that stand on data."""
+        points = [point for point in self.thresholds if point.supported] or self.thresholds[:2]
+        return np.array([p.fmr for p in points]), np.array([p.threshold for p in points])
+
+
+def _line(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
+    """Piecewise linear through (xs, ys), xs rising, prolonged at both ends."""
+    left = int(np.clip(np.searchsorted(xs, x) - 1, 0, len(xs) - 2))
+    slope = (ys[left + 1] - ys[left]) / max(xs[left + 1] - xs[left], 1e-12)
+    return float(ys[left] + slope * (x - xs[left]))
+
+
+def fit_scores(
+    genuine: NDArray[np.float64],
+    impostor: NDArray[np.float64],
+    *,
+    data: str,
+    rates: Sequence[float] = RATES,
+) -> ScoreCalibration:
+    """Calibrates on 1-D similarities of genuine and of impostor comparisons.
+
+    Each threshold is the smallest similarity whose observed FMR does not exceed the rate, so
+    the promise errs on the safe side.
+    """
+    falling = np.sort(impostor)[::-1]
+    slope, intercept = _platt(genuine, impostor)
+    return ScoreCalibration(
+        data=data,
+        impostors=len(impostor),
+        genuines=len(genuine),
+        thresholds=tuple(_point(rate, falling, genuine) for rate in rates),
+        slope=slope,
+        intercept=intercept,
+    )
+
+
+def _point(rate: float, falling: NDArray[np.float64], genuine: NDArray[np.float64]) -> Threshold:
+    allowed = int(rate * len(falling))
+    cut = float(np.nextafter(np.float32(falling[allowed]), np.float32(2)))
+    false_matches = int((falling >= cut).sum())
+    lower, upper = wilson(false_matches, len(falling))
+    return Threshold(
+        fmr=rate,
+        threshold=min(cut, 1.0),
+        false_matches=false_matches,
+        fmr_lower=lower,
+        fmr_upper=upper,
+        tmr=float((genuine >= cut).mean()),
+        supported=len(falling) * rate >= RULE_OF_THREE,
+    )
+
+
+def _platt(genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and intercept of the logistic, each class weighing one half; Newton's method."""
+    scores = np.concatenate([genuine, impostor])
+    truth = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
+    weight = np.where(truth > 0, 0.5 / len(genuine), 0.5 / len(impostor))
+    design = np.stack([scores, np.ones_like(scores)], axis=1)
+    # A weak ridge keeps the slope finite when the classes do not overlap.
+    ridge = np.diag([1e-5, 0.0])
+    line = np.array([10.0, -3.0])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(design @ line, -50, 50)))
+        gradient = design.T @ (weight * (chance - truth)) + ridge @ line
+        curvature = (design * (weight * chance * (1 - chance))[:, None]).T @ design
+        step = np.linalg.solve(curvature + ridge + 1e-9 * np.eye(2), gradient)
+        line = line - np.clip(step, -5, 5)
+        if np.abs(step).max() < 1e-8:
+            break
+    return max(float(line[0]), 1e-6), float(line[1])

@@ -1,0 +1,110 @@
+"""How good a face image is for recognition: the feature norm, calibrated, and what one can see."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.metrics import spearman
+
+
+class QualityCalibration(BaseModel):
+    """Norm -> quality 0 to 100, the sigmoid form of OFIQ (ISO/IEC 29794-5).
+
+    `direction` is +1 where a longer feature means a better image, -1 where a shorter one does:
+    such models exist (AdaFace issues 6, 49), so the sign is measured, not assumed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    data: str
+    direction: Literal[-1, 1]
+    center: float = Field(description="The norm that scores 50.")
+    width: float = Field(gt=0, description="Norm units per unit of log-odds.")
+    percentiles: dict[str, float] = Field(description="Norms of undegraded images.")
+    spearman: dict[str, float] = Field(
+        default_factory=dict, description="Quality against degradation level, per degradation."
+    )
+    edc: dict[str, float] = Field(
+        default_factory=dict, description="FNMR after discarding this share of the worst pairs."
+    )
+
+    def score(self, norm: float) -> float:
+        """Quality in [0, 100], rounded to two decimals.
+
+        Two decimals keep the order of good images: rounded to integers the best share a score.
+        """
+        odds = self.direction * (norm - self.center) / self.width
+        return round(float(100 / (1 + np.exp(-np.clip(odds, -50, 50)))), 2)
+
+
+def fit_quality(
+    clean: NDArray[np.floating], degraded: NDArray[np.floating], *, data: str
+) -> QualityCalibration:
+    """Calibrates on the norms of undegraded images and of the same images degraded.
+
+    The middle between the two medians scores 50 and the clean median about 88 (log-odds 2).
+    """
+    direction: Literal[-1, 1] = 1 if np.median(clean) >= np.median(degraded) else -1
+    center = float(np.median(clean) + np.median(degraded)) / 2
+    width = max(abs(float(np.median(clean)) - center) / 2, 1e-3)
+    marks = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+    return QualityCalibration(
+        data=data,
+        direction=direction,
+        center=center,
+        width=width,
+        percentiles={str(p): float(np.percentile(clean, p)) for p in marks},
+    )
+
+
+def falls_with(levels: NDArray[np.floating], quality: NDArray[np.floating]) -> float:
+    """Spearman correlation of quality with degradation level; -1 is a perfect quality measure."""
+    return spearman(levels, quality)
+
+
+class Components(NamedTuple):
+    """What a person can see and act on; each is measured on the crop or its landmarks."""
+
+    sharpness: float  # 0 to 1: variance of the Laplacian of the face, saturating
+    brightness: float  # 0 to 1: mean luma of the face; 0.5 is well exposed
+    contrast: float  # 0 to 1: standard deviation of the luma, 64 grey levels and more being 1
+    eye_distance: float | None  # pixels of the photograph between the eyes
+    roll: float | None  # degrees; positive: the head leans to its left shoulder
+    yaw: (
+        float | None
+    )  # about -1 to 1: the nose's offset from the middle of the eyes, in half eye distances
+
+
+FACE = (slice(20, 104), slice(20, 92))  # rows and columns of the crop that are skin, not hair
+
+
+def components(
+    crop: NDArray[np.uint8], landmarks: NDArray[np.floating] | None = None
+) -> Components:
+    """The component measures of an aligned (112, 112, 3) RGB crop.
+
+    `landmarks` (5, 2) in pixels of the photograph give size and pose; None for a crop that came
+    aligned, whose size and pose nobody knows.
+    """
+    luma = cv2.cvtColor(crop[FACE], cv2.COLOR_RGB2GRAY)
+    texture = float(cv2.Laplacian(luma, cv2.CV_32F).var())
+    seen = (
+        round(texture / (texture + 150.0), 4),
+        round(float(luma.mean()) / 255, 4),
+        round(min(1.0, float(luma.std()) / 64), 4),
+    )
+    return Components(*seen, *(_pose(landmarks) if landmarks is not None else (None,) * 3))
+
+
+def _pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
+    left, right, nose = landmarks[:3].astype(np.float64)
+    across = right - left
+    distance = float(np.hypot(*across)) or 1e-6
+    roll = float(np.degrees(np.arctan2(across[1], across[0])))
+    offset = float((nose - (left + right) / 2) @ across) / (distance**2 / 2)
+    return round(distance, 2), round(roll, 2), round(float(np.clip(offset, -2, 2)), 4)
