@@ -1,0 +1,67 @@
+"""The schema of `gallery.db`, as the steps that lead to it; a released step never changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# `key` is never used twice (AUTOINCREMENT), so that an index row cannot come to mean another person.
+# The counters are kept by triggers: counting the rows of a large collection would take 100 ms.
+_FIRST: Final = """
+CREATE TABLE revision (value INTEGER NOT NULL);
+INSERT INTO revision VALUES (0);
+
+CREATE TABLE collections (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT,
+    metadata TEXT NOT NULL,
+    bundle TEXT,  -- set by the first face
+    created_at TEXT NOT NULL,
+    person_count INTEGER NOT NULL DEFAULT 0,
+    face_count INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE persons (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collections (key),
+    id TEXT NOT NULL,
+    name TEXT,
+    external_id TEXT,
+    metadata TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    face_count INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (collection, id)
+);
+CREATE INDEX persons_in_order ON persons (collection, key);
+
+CREATE TABLE faces (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    person INTEGER NOT NULL REFERENCES persons (key),
+    embedding BLOB NOT NULL,  -- little-endian float32, unit length
+    norm REAL NOT NULL,
+    quality REAL NOT NULL,
+    detection_score REAL,
+    created_at TEXT NOT NULL
+);
+CREATE INDEX faces_in_order ON faces (person, key);
+
+CREATE TRIGGER person_added AFTER INSERT ON persons BEGIN
+    UPDATE collections SET person_count = person_count + 1 WHERE key = NEW.collection;
+END;
+CREATE TRIGGER person_removed AFTER DELETE ON persons BEGIN
+    UPDATE collections SET person_count = person_count - 1 WHERE key = OLD.collection;
+END;
+CREATE TRIGGER face_added AFTER INSERT ON faces BEGIN
+    UPDATE persons SET face_count = face_count + 1 WHERE key = NEW.person;
+    UPDATE collections SET face_count = face_count + 1
+        WHERE key = (SELECT collection FROM persons WHERE key = NEW.person);
+END;
+CREATE TRIGGER face_removed AFTER DELETE ON faces BEGIN
+    UPDATE persons SET face_count = face_count - 1 WHERE key = OLD.person;
+    UPDATE collections SET face_count = face_count - 1
+        WHERE key = (SELECT collection FROM persons WHERE key = OLD.person);
+END;
+"""
+
+MIGRATIONS: Final = (_FIRST,)

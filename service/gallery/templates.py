@@ -1,0 +1,45 @@
+"""One vector per person: the faces' features added up, as the AdaFace paper does for videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.gallery.protocol import Vectors
+
+Sample: TypeAlias = tuple[int, bytes, float]  # person's row, d little-endian float32, norm
+Rows: TypeAlias = NDArray[np.int64]
+
+FLOAT = np.dtype("<f4")
+_PERSONS_AT_ONCE = 1024
+
+
+def templates(samples: Iterable[Sample], dimension: int) -> Iterator[tuple[Rows, Vectors]]:
+    """Persons' rows (n,) and their unit templates (n, d), in blocks; samples come person by person.
+
+    A template is normalise(sum of norm * unit vector): a sharp face outweighs a blurred one.
+    Raises ValueError for an embedding that has not `dimension` values.
+    """
+    persons = (list(faces) for _, faces in groupby(samples, itemgetter(0)))
+    while block := list(islice(persons, _PERSONS_AT_ONCE)):
+        yield np.array([faces[0][0] for faces in block], np.int64), _block(block, dimension)
+
+
+def _block(block: list[list[Sample]], dimension: int) -> Vectors:
+    flat = [face for faces in block for face in faces]
+    if any(len(blob) != dimension * FLOAT.itemsize for _, blob, _ in flat):
+        raise ValueError("an embedding in gallery.db has not the length of the bundle's")
+    joined = b"".join(blob for _, blob, _ in flat)
+    vectors = np.frombuffer(joined, FLOAT).reshape(len(flat), dimension)
+    starts = np.cumsum([0, *(len(faces) for faces in block)])[:-1]
+    features = vectors * np.array([[norm] for _, _, norm in flat], np.float64)
+    sums = np.add.reduceat(features, starts, axis=0)
+    # Faces that cancel out have no direction: zero is similar to nobody, NaN would break searches.
+    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    unit: Vectors = (sums / lengths).astype(np.float32)
+    return unit
