@@ -1,0 +1,1 @@
+"""The face-recognition microservice: photographs in over HTTP, decisions out."""

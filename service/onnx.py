@@ -1,0 +1,39 @@
+"""ONNX Runtime sessions; the only file that imports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import onnxruntime
+
+from service.errors import StartupError
+
+Session: TypeAlias = onnxruntime.InferenceSession
+Provider = Literal["cpu", "cuda"]
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def open_session(model: Path, *, provider: Provider, threads: int) -> Session:
+    """A session on exactly the provider asked for, `threads` wide.
+
+    Raises StartupError when the file is no model, or when ONNX Runtime would quietly run on
+    another provider: a GPU service on its CPU is an outage that looks like a slow day.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Idle threads of one session must not spin on the cores another one computes on.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    wanted = PROVIDERS[provider]
+    try:
+        session = Session(str(model), options, providers=[wanted])
+    except Exception as error:  # ONNX Runtime raises a class of its own per cause
+        raise StartupError(f"{model} cannot be loaded by ONNX Runtime: {error}") from error
+    if session.get_providers()[0] != wanted:
+        raise StartupError(
+            f"{wanted} is not available (ONNX Runtime chose {session.get_providers()[0]}); "
+            "install onnxruntime-gpu alone, or set FACE_PROVIDER=cpu."
+        )
+    return session

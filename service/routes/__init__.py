@@ -1,0 +1,1 @@
+"""The HTTP operations: image bytes in, two calls, schema out."""

@@ -1,0 +1,116 @@
+"""Everything a running service holds, opened in the order things depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import cv2
+
+from models import bundle as bundles
+from models.bundle import Bundle, BundleError
+from models.golden import GoldenMismatch, check
+from models.quality import QualityCalibration
+from service.batching import Batcher
+from service.detection import Detector
+from service.embedding import Recognizer
+from service.errors import BundleRefused
+from service.gallery import Gallery
+from service.gallery.local import LocalGallery
+from service.images import Limits
+from service.onnx import Provider, open_session
+from service.pipeline import Pipeline
+from service.settings import Settings
+from service.telemetry import MODEL, PixelBudget
+
+MAX_BATCH = 4  # on a CPU larger batches gain nothing and hold up the next caller
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A verified bundle with both of its networks loaded."""
+
+    bundle: Bundle
+    detector: Detector
+    recognizer: Recognizer
+
+
+def open_networks(settings: Settings) -> Networks:
+    """Loads the bundle and makes it prove itself on its golden vectors.
+
+    Raises BundleRefused, or another StartupError, with the one line the operator needs.
+    """
+    cv2.setNumThreads(1)  # the pool has one thread per core; OpenCV's own would fight it
+    provider: Provider = settings.provider
+    try:
+        bundle = bundles.load(settings.bundle)
+    except BundleError as error:
+        raise BundleRefused(str(error)) from error
+    threads = settings.compute_threads
+    detector = open_session(bundle.detector, provider=provider, threads=threads)
+    recognizer = Recognizer(open_session(bundle.recognizer, provider=provider, threads=threads))
+    try:
+        check(recognizer, bundle.manifest.golden)
+    except GoldenMismatch as error:
+        raise BundleRefused(f"{settings.bundle}: {error}") from error
+    MODEL.labels(bundle.manifest.id, provider).set(1)
+    return Networks(bundle, Detector(detector, bundle.manifest.detector), recognizer)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What exists before the first request: settings, networks, gallery."""
+
+    settings: Settings
+    networks: Networks
+    gallery: Gallery
+
+
+@contextmanager
+def open_runtime(settings: Settings) -> Iterator[Runtime]:
+    """Opens the networks, then the gallery; closes the gallery. Raises StartupError."""
+    networks = open_networks(settings)
+    manifest = networks.bundle.manifest
+    gallery = LocalGallery.open(
+        settings.data_dir, bundle=manifest.id, dimension=manifest.embedding_size
+    )
+    try:
+        yield Runtime(settings, networks, gallery)
+    finally:
+        gallery.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a request is served with."""
+
+    settings: Settings
+    bundle: Bundle
+    pipeline: Pipeline
+    gallery: Gallery
+
+
+@asynccontextmanager
+async def open_service(runtime: Runtime) -> AsyncIterator[Service]:
+    """The service over a runtime; leaving finishes the requests that were accepted."""
+    networks = runtime.networks
+    quality = networks.bundle.manifest.quality
+    async with open_pipeline(
+        runtime.settings, networks.detector, networks.recognizer, quality
+    ) as pipeline:
+        yield Service(runtime.settings, networks.bundle, pipeline, runtime.gallery)
+
+
+@asynccontextmanager
+async def open_pipeline(
+    settings: Settings, detector: Detector, recognizer: Recognizer, quality: QualityCalibration
+) -> AsyncIterator[Pipeline]:
+    """The pipeline with its threads; leaving finishes what was accepted."""
+    limits = Limits(max_pixels=settings.max_pixels)
+    budget = PixelBudget(settings.max_pixels_in_flight)
+    queue = 4 * settings.max_requests
+    with ThreadPoolExecutor(settings.compute_threads, thread_name_prefix="image") as pool:
+        async with Batcher(recognizer.each, max_batch=MAX_BATCH, max_queue=queue) as embed:
+            yield Pipeline(detector, embed, quality, limits, budget, pool)
