@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 CROP_SIZE = 112
-TEMPLATE_ID = "arcface-112-v2"
+TEMPLATE_ID: Final = "arcface-112-v2"
 # x, y in pixels of the crop: left eye, right eye, nose, left and right mouth corner, "left"
 # being left in the image. The template of insightface's arcface_torch; AdaFace uses the same.
 TEMPLATE = np.array(
@@ -37,11 +39,13 @@ def similarity(
 
     Raises DegenerateLandmarks when the points coincide or are not finite.
     """
+    if not np.isfinite(landmarks).all():
+        raise DegenerateLandmarks("The five landmarks are no finite numbers.")
     source = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1].astype(np.float64)
     target = template[:, 0] + 1j * template[:, 1]
     centered = source - source.mean()
     spread = float((np.abs(centered) ** 2).sum())
-    if not np.isfinite(spread) or spread < 1e-6:
+    if spread < 1e-6:
         raise DegenerateLandmarks("The five landmarks coincide; no face can be aligned on them.")
     turn = (centered.conj() * (target - target.mean())).sum() / spread
     shift = target.mean() - turn * source.mean()

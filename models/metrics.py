@@ -44,6 +44,7 @@ def best_threshold(scores: Scores, same: NDArray[np.bool_]) -> float:
     ranked, truth = scores[order], same[order]
     # Threshold before position i: impostors below it and genuines from it on are right.
     right = np.concatenate([[0], np.cumsum(~truth)]) + (truth.sum() - np.cumsum([0, *truth]))
+    right[1:-1][ranked[1:] == ranked[:-1]] = -1  # no threshold lies between equal scores
     best = int(right.argmax())
     edges = np.concatenate([[ranked[0] - 1e-6], ranked, [ranked[-1] + 1e-6]])
     return float((edges[best] + edges[best + 1]) / 2)

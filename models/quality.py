@@ -45,9 +45,10 @@ class QualityCalibration(BaseModel):
 def fit_quality(
     clean: NDArray[np.floating], degraded: NDArray[np.floating], *, data: str
 ) -> QualityCalibration:
-    """Calibrates on the norms of undegraded images and of the same images degraded.
+    """Calibrates on the norms of undegraded images and of the same images made barely usable.
 
-    The middle between the two medians scores 50 and the clean median about 88 (log-odds 2).
+    The middle between the two medians scores 50, the clean median about 88 (log-odds 2) and the
+    other about 12: the scale spans the whole way from good to useless.
     """
     direction: Literal[-1, 1] = 1 if np.median(clean) >= np.median(degraded) else -1
     center = float(np.median(clean) + np.median(degraded)) / 2

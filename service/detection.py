@@ -9,9 +9,11 @@ from insightface.model_zoo.scrfd import SCRFD
 from numpy.typing import NDArray
 
 from models.bundle import Detector as DetectorConstants
+from service.errors import BundleRefused
 from service.images import Image
 from service.onnx import Session
 
+WITH_LANDMARKS = (9, 15)  # scores, boxes and landmarks at three or at five strides
 STRIDE = 32  # the coarsest feature map; inputs are multiples of it
 SMALLEST_INPUT = 320  # smaller photographs are padded, not enlarged
 
@@ -30,9 +32,16 @@ class Detection:
 
 
 class Detector:
-    """An SCRFD network and the constants its bundle gives for it. Thread-safe."""
+    """An SCRFD network and the constants its bundle gives for it. Thread-safe.
+
+    Raises BundleRefused for a network without SCRFD's outputs, landmarks among them.
+    """
 
     def __init__(self, session: Session, constants: DetectorConstants) -> None:
+        if (outputs := len(session.get_outputs())) not in WITH_LANDMARKS:
+            raise BundleRefused(
+                f"The detector has {outputs} outputs; an SCRFD with landmarks has 9 or 15."
+            )
         self._scrfd = SCRFD(session=session, static_shape_sessions=False)
         self._scrfd.nms_thresh = constants.nms_threshold
         self._constants = constants

@@ -8,13 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.golden import Features
+from service.errors import BundleRefused
 from service.onnx import Session
 
 
 class Recognizer:
-    """A bundle's recognizer graph: colour order, scaling and length are inside it."""
+    """A bundle's recognizer graph: colour order, scaling and length are inside it.
+
+    Raises BundleRefused for a graph that takes or answers anything else.
+    """
 
     def __init__(self, session: Session) -> None:
+        takes = [each.type for each in session.get_inputs()]
+        answers = {each.name for each in session.get_outputs()}
+        if takes != ["tensor(uint8)"] or not {"embedding", "norm"} <= answers:
+            raise BundleRefused(
+                f"The recognizer takes {takes} and answers {sorted(answers)}, not uint8 crops and "
+                "embedding and norm; 'adaface models import' makes a bundle of a foreign model."
+            )
         self._session = session
         self._input = session.get_inputs()[0].name
 

@@ -27,13 +27,18 @@ def open_session(model: Path, *, provider: Provider, threads: int) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     wanted = PROVIDERS[provider]
+    if wanted not in (available := onnxruntime.get_available_providers()):
+        raise StartupError(
+            f"{wanted} is not available, only {', '.join(available)}; install onnxruntime-gpu in "
+            "place of onnxruntime, or set FACE_PROVIDER=cpu."
+        )
     try:
         session = Session(str(model), options, providers=[wanted])
     except Exception as error:  # ONNX Runtime raises a class of its own per cause
         raise StartupError(f"{model} cannot be loaded by ONNX Runtime: {error}") from error
     if session.get_providers()[0] != wanted:
         raise StartupError(
-            f"{wanted} is not available (ONNX Runtime chose {session.get_providers()[0]}); "
-            "install onnxruntime-gpu alone, or set FACE_PROVIDER=cpu."
+            f"{wanted} could not be started, ONNX Runtime fell back to "
+            f"{session.get_providers()[0]}; check the driver, or set FACE_PROVIDER=cpu."
         )
     return session

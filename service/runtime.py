@@ -11,12 +11,13 @@ import cv2
 
 from models import bundle as bundles
 from models.bundle import Bundle, BundleError
+from models.calibration import RateOutOfRange
 from models.golden import GoldenMismatch, check
 from models.quality import QualityCalibration
 from service.batching import Batcher
 from service.detection import Detector
 from service.embedding import Recognizer
-from service.errors import BundleRefused
+from service.errors import BundleRefused, StartupError
 from service.gallery import Gallery
 from service.gallery.local import LocalGallery
 from service.images import Limits
@@ -49,14 +50,15 @@ def open_networks(settings: Settings) -> Networks:
     except BundleError as error:
         raise BundleRefused(str(error)) from error
     threads = settings.compute_threads
-    detector = open_session(bundle.detector, provider=provider, threads=threads)
-    recognizer = Recognizer(open_session(bundle.recognizer, provider=provider, threads=threads))
+    found = open_session(bundle.detector, provider=provider, threads=threads)
+    known = open_session(bundle.recognizer, provider=provider, threads=threads)
     try:
+        detector, recognizer = Detector(found, bundle.manifest.detector), Recognizer(known)
         check(recognizer, bundle.manifest.golden)
-    except GoldenMismatch as error:
+    except (GoldenMismatch, BundleRefused) as error:
         raise BundleRefused(f"{settings.bundle}: {error}") from error
     MODEL.labels(bundle.manifest.id, provider).set(1)
-    return Networks(bundle, Detector(detector, bundle.manifest.detector), recognizer)
+    return Networks(bundle, detector, recognizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Runtime:
 def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Opens the networks, then the gallery; closes the gallery. Raises StartupError."""
     networks = open_networks(settings)
+    _check_rates(settings, networks.bundle)
     manifest = networks.bundle.manifest
     gallery = LocalGallery.open(
         settings.data_dir, bundle=manifest.id, dimension=manifest.embedding_size
@@ -80,6 +83,15 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         yield Runtime(settings, networks, gallery)
     finally:
         gallery.close()
+
+
+def _check_rates(settings: Settings, bundle: Bundle) -> None:
+    """A default rate nobody is calibrated for would fail every request that relies on it."""
+    try:
+        bundle.manifest.score.threshold(settings.fmr)
+        bundle.manifest.score.threshold_for_search(settings.fpir, persons=1)
+    except RateOutOfRange as error:
+        raise StartupError(f"FACE_FMR or FACE_FPIR: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

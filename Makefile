@@ -1,0 +1,75 @@
+# Two commands matter: `make serve` sets up and runs the service, `make test` sets up and tests it.
+PYTHON ?= python3.11
+SHELL := /bin/bash
+PIP = -m pip install --quiet --disable-pip-version-check
+TRAIN = .venv-train/bin/python
+DATA ?= ../shared/data
+RUN ?= runs/starter
+
+.PHONY: serve test test-service test-training lint docs lock train-recognizer train-detector starter benchmark clean
+
+serve: .venv/.serve
+	.venv/bin/adaface serve
+
+test: lint test-service test-training
+
+test-service: .venv/.test
+	.venv/bin/python -m pytest --ignore=tests/training
+
+test-training: .venv-train/.train
+	$(TRAIN) -m mypy -p training -m adaface
+	$(TRAIN) -m pytest tests/training
+
+lint: .venv/.test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+# The service's environment has no torch. `--no-deps`: the files name everything, see requirements/lock.py.
+.venv/.serve: requirements/serve.txt pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --no-deps -r requirements/serve.txt
+	.venv/bin/python $(PIP) --no-deps -e .
+	touch $@
+
+.venv/.test: .venv/.serve requirements/test.txt
+	.venv/bin/python $(PIP) --no-deps -r requirements/test.txt
+	touch $@
+
+.venv-train/.train: requirements/test.txt pyproject.toml
+	test -x $(TRAIN) || $(PYTHON) -m venv .venv-train
+	$(TRAIN) $(PIP) --no-deps -r requirements/test.txt
+	$(TRAIN) $(PIP) torch==2.13.0
+	$(TRAIN) $(PIP) --no-deps -e .
+	touch $@
+
+docs: .venv/.serve
+	.venv/bin/python -m service.documents
+
+lock:
+	.venv/bin/python requirements/lock.py
+
+# The starter bundle, from data to files. Each goes on where it was stopped.
+train-recognizer: .venv-train/.train
+	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 900000 --lr 0.012
+
+train-detector: .venv-train/.train
+	$(TRAIN) -m training.detector --data $(DATA) --out $(RUN)/detector --logit-shift -0.619
+
+starter: .venv-train/.train .venv/.serve
+	$(TRAIN) -m training export $(RUN)/student.pt $(RUN)/recognizer.onnx
+	.venv/bin/adaface models import $(RUN)/recognizer.onnx --detector $(RUN)/detector/detector.onnx \
+	  --out $(RUN)/bundle --images $(DATA)/lfw_dev/images --name starter --version 0.1.0 \
+	  --architecture ir_starter --loss "adaface + distillation" --flip-fusion \
+	  --license "research and evaluation only, see MODEL_CARD.md" --card models/starter/MODEL_CARD.md \
+	  --trained-on "CelebA subset: 16,285 crops of 5,559 people" \
+	  --trained-on "LFW subset: 1,549 photographs of 1,468 people in no View 2 pair" \
+	  --trained-on "faces of 6,300 web photographs, unlabelled" \
+	  --calibrated-on "LFW View 2 folds 1-3 (2,320 photographs)"
+
+benchmark: .venv/.test
+	.venv/bin/python tests/benchmarks/embed.py
+
+clean:
+	rm -rf .venv .venv-train

@@ -1,0 +1,44 @@
+"""Writes the pinned requirement files: `python requirements/lock.py`.
+
+pip resolves the dependencies of pyproject.toml; what it would install is written down. The one
+thing left out is opencv-python, which insightface asks for: it is the same `cv2` as
+opencv-python-headless with a GUI that needs libGL, and two packages that own one folder break
+each other. So the files are installed with `pip install --no-deps`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LEFT_OUT = frozenset({"opencv-python", "adaface-service"})
+HEADER = "# Written by requirements/lock.py; install with: pip install --no-deps -r {name}\n"
+
+
+def resolve(wanted: list[str]) -> list[str]:
+    """The `name==version` lines pip would install into an empty environment for `wanted`."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"]
+    command += ["--ignore-installed", "--report", "-", *wanted]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603
+    metadata = [entry["metadata"] for entry in report["install"]]
+    named = {entry["name"].lower().replace("_", "-"): entry["version"] for entry in metadata}
+    return [f"{name}=={named[name]}" for name in sorted(named) if name not in LEFT_OUT]
+
+
+def main() -> None:
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    serve = resolve(project["dependencies"])
+    files = {"serve": serve}
+    files["test"] = resolve([*serve, *extras["test"]])
+    for name, lines in files.items():
+        path = HERE / f"{name}.txt"
+        path.write_text(HEADER.format(name=path.name) + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The command line of the service: serve, embed, models, evaluate."""
+
+from service.cli.commands import app
+
+__all__ = ["app"]

@@ -1,0 +1,97 @@
+"""`adaface evaluate`: what a bundle is worth, through the pipeline that also serves requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.table import Table
+
+from service import evaluate
+from service.cli.console import (
+    BundleOption,
+    JsonOption,
+    one_line,
+    out,
+    pipeline_of,
+    print_json,
+    progress,
+    settings_for,
+)
+from service.evaluate import Pair, PairsReport, QualityReport
+from service.pipeline import Pipeline
+from service.runtime import open_networks
+
+app = typer.Typer(help="Measure a bundle through the whole pipeline.", no_args_is_help=True)
+Images = Annotated[Path, typer.Option(help="Folder with one folder of photographs per person.")]
+Pairs = Annotated[Path, typer.Option(help="LFW-style pairs.txt.")]
+Report = TypeVar("Report")
+Measure = Callable[[Pipeline, Path, Sequence[Pair], Callable[[int], object]], Awaitable[Report]]
+
+
+@app.command("pairs")
+def pairs_(
+    images: Images, pairs: Pairs, bundle: BundleOption = None, as_json: JsonOption = False
+) -> None:
+    """Verification accuracy on listed pairs of photographs."""
+    with one_line():
+        listed = evaluate.parse_pairs(pairs)
+        total = len(evaluate.photographs(listed, images))
+        report = _measure(evaluate.evaluate_pairs, bundle, images, listed, total)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        out.print(_pairs_table(report))
+
+
+@app.command()
+def quality(
+    images: Images, pairs: Pairs, bundle: BundleOption = None, as_json: JsonOption = False
+) -> None:
+    """Whether quality falls as photographs get worse, and what discarding the worst buys."""
+    with one_line():
+        listed = evaluate.parse_pairs(pairs)
+        total = evaluate.count_degraded(listed)
+        report = _measure(evaluate.evaluate_quality, bundle, images, listed, total)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        out.print(_quality_table(report))
+
+
+def _measure(
+    measure: Measure[Report], bundle: Path | None, images: Path, listed: Sequence[Pair], total: int
+) -> Report:
+    settings = settings_for(bundle)
+    networks = open_networks(settings)
+
+    async def run(advance: Callable[[int], object]) -> Report:
+        async with pipeline_of(settings, networks) as pipeline:
+            return await measure(pipeline, images, listed, advance)
+
+    with progress("reading photographs", total) as advance:
+        return asyncio.run(run(advance))
+
+
+def _pairs_table(report: PairsReport) -> Table:
+    table = Table("measure", "value")
+    table.add_row("accuracy", f"{report.accuracy:.4f} ± {report.accuracy_std:.4f}")
+    for rate, tmr in report.tmr_at_fmr.items():
+        table.add_row(f"TMR at FMR {rate}", f"{tmr:.4f}")
+    table.add_row("no face found", f"{report.failures} of {report.photographs} photographs")
+    return table
+
+
+def _quality_table(report: QualityReport) -> Table:
+    table = Table("measure", "value")
+    for kind, value in report.spearman.items():
+        within = report.spearman_per_photograph[kind]
+        table.add_row(f"Spearman with {kind}", f"{value:+.3f} (per photograph {within:+.3f})")
+    for share, fnmr in report.edc.items():
+        table.add_row(f"FNMR after discarding {float(share):.0%}", f"{fnmr:.4f}")
+    table.add_row("FNMR saved by discarding 20%", f"{report.fnmr_reduction_at_20:.1%}")
+    return table

@@ -1,0 +1,184 @@
+"""What `/collections` and `/identify` promise."""
+
+from __future__ import annotations
+
+import base64
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import images, photographs
+
+from .serving import Server, problem, server
+
+PNG = {"Content-Type": "image/png"}
+
+
+def enrolled(client: httpx.Client, collection: str, person: str, body: bytes) -> dict:
+    persons = f"/collections/{collection}/persons"
+    assert client.post(persons, json={"id": person, "name": person.title()}).status_code == 201
+    answer = client.post(f"{persons}/{person}/faces", content=body, headers=PNG)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def identified(client: httpx.Client, collection: str, body: bytes, **query: object) -> dict:
+    query |= {"collection": collection}
+    answer = client.post("/identify", content=body, headers=PNG, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def names(document: dict) -> list[list[str]]:
+    return [
+        [candidate["person"]["id"] for candidate in result["candidates"]]
+        for result in document["results"]
+    ]
+
+
+def test_an_enrolled_person_is_found_and_a_stranger_is_not(
+    client: httpx.Client, collection: str
+) -> None:
+    enrolled(client, collection, "eileen", photographs.astronaut())
+    found = identified(client, collection, photographs.portrait())
+    assert names(found) == [["eileen"]]
+    [result] = found["results"]
+    assert result["decision"] == "match"
+    assert result["candidates"][0]["person"]["name"] == "Eileen"
+    assert result["candidates"][0]["similarity"] >= found["threshold"]
+    strangers = identified(client, collection, photographs.group(), fpir=1e-3)
+    assert len(strangers["results"]) == 6
+    assert all(result["decision"] != "match" for result in strangers["results"])
+    assert names(strangers) == [[]] * 6
+
+
+def test_an_empty_collection_knows_nobody(client: httpx.Client, collection: str) -> None:
+    found = identified(client, collection, photographs.astronaut())
+    assert found["person_count"] == 0
+    assert found["results"][0]["decision"] == "no_match"
+
+
+def test_embeddings_are_searched_like_images(client: httpx.Client, collection: str) -> None:
+    enrolled(client, collection, "eileen", photographs.astronaut())
+    body = photographs.astronaut()
+    [face] = client.post("/embed", content=body, headers=PNG).json()["faces"]
+    answer = client.post(
+        "/identify",
+        json={"embeddings": [face["embedding"], [1.0] * 128]},
+        params={"collection": collection},
+    ).json()
+    assert names(answer)[0] == ["eileen"]
+    assert answer["results"][0]["face"] is None
+
+
+def test_good_photographs_are_kept_and_bad_ones_listed(
+    client: httpx.Client, collection: str
+) -> None:
+    client.post(f"/collections/{collection}/persons", json={"id": "eileen"})
+    sent = [
+        photographs.without_faces("coffee.png"),
+        photographs.astronaut(),
+        images.truncated(photographs.astronaut()),
+        photographs.portrait(),
+        photographs.group(),
+    ]
+    answer = client.post(
+        f"/collections/{collection}/persons/eileen/faces",
+        files=[("images", body) for body in sent],
+    )
+    document = answer.json()
+    assert answer.status_code == 201
+    assert len(document["faces"]) == 2
+    assert document["person"]["face_count"] == 2
+    reasons = {entry["index"]: entry["reasons"] for entry in document["rejected"]}
+    assert reasons == {0: ["no-face-found"], 2: ["undecodable-image"], 4: ["several-faces-found"]}
+    assert all(entry["advice"] for entry in document["rejected"])
+
+
+def test_when_no_photograph_is_good_nothing_is_kept(client: httpx.Client, collection: str) -> None:
+    client.post(f"/collections/{collection}/persons", json={"id": "eileen"})
+    faces = f"/collections/{collection}/persons/eileen/faces"
+    bad = base64.b64encode(photographs.without_faces("coffee.png")).decode()
+    answer = client.post(faces, json={"images": [bad, bad]})
+    assert problem(answer) == (422, "nothing-enrolled")
+    assert [entry["index"] for entry in answer.json()["rejected"]] == [0, 1]
+    assert client.get(faces).json()["items"] == []
+
+
+def test_a_poor_photograph_is_not_enrolled(client: httpx.Client, collection: str) -> None:
+    client.post(f"/collections/{collection}/persons", json={"id": "eileen"})
+    answer = client.post(
+        f"/collections/{collection}/persons/eileen/faces",
+        content=photographs.blurred(9),
+        headers=PNG,
+        params={"min_detection_score": 0.05, "largest": True},
+    )
+    assert problem(answer) == (422, "low-quality")
+
+
+def test_deleted_faces_and_persons_are_found_no_more(client: httpx.Client, collection: str) -> None:
+    kept = enrolled(client, collection, "eileen", photographs.astronaut())
+    person = f"/collections/{collection}/persons/eileen"
+    face = kept["faces"][0]["id"]
+    assert client.delete(f"{person}/faces/{face}").status_code == 204
+    assert names(identified(client, collection, photographs.astronaut())) == [[]]
+    client.post(f"{person}/faces", content=photographs.astronaut(), headers=PNG)
+    assert names(identified(client, collection, photographs.astronaut())) == [["eileen"]]
+    assert client.delete(person).status_code == 204
+    assert problem(client.get(person)) == (404, "person-not-found")
+    assert names(identified(client, collection, photographs.astronaut())) == [[]]
+
+
+def test_a_deleted_collection_is_gone(client: httpx.Client, collection: str) -> None:
+    enrolled(client, collection, "eileen", photographs.astronaut())
+    assert client.delete(f"/collections/{collection}").status_code == 204
+    answer = client.post(
+        "/identify",
+        content=photographs.astronaut(),
+        headers=PNG,
+        params={"collection": collection},
+    )
+    assert problem(answer) == (404, "collection-not-found")
+
+
+def test_listings_come_in_pages(client: httpx.Client, collection: str) -> None:
+    persons = f"/collections/{collection}/persons"
+    for n in range(5):
+        client.post(persons, json={"id": f"p{n}", "metadata": {"n": n}})
+    seen, after = [], None
+    for _ in range(3):
+        query = {"limit": 2} | ({"after": after} if after else {})
+        page = client.get(persons, params=query).json()
+        seen += page["items"]
+        after = page["next"]
+    assert [person["id"] for person in seen] == [f"p{n}" for n in range(5)]
+    assert [person["metadata"] for person in seen] == [{"n": n} for n in range(5)]
+    assert after is None
+    assert problem(client.get(persons, params={"after": "rubbish"})) == (422, "invalid-request")
+
+
+def test_the_default_collection_exists_from_the_start(client: httpx.Client) -> None:
+    assert client.get("/collections/default").json()["id"] == "default"
+
+
+def test_more_persons_take_more_similarity(client: httpx.Client, collection: str) -> None:
+    """The same FPIR over a larger gallery needs a rarer false match in each comparison."""
+    enrolled(client, collection, "one", photographs.astronaut())
+    first = identified(client, collection, photographs.astronaut())
+    enrolled(client, collection, "two", photographs.portrait())
+    second = identified(client, collection, photographs.astronaut())
+    assert (first["person_count"], second["person_count"]) == (1, 2)
+    assert second["fmr"] == pytest.approx(first["fmr"] / 2, rel=0.02)
+    assert second["threshold"] > first["threshold"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_gallery_is_there_after_a_restart(tmp_path: Path, number: int) -> None:
+    directory = tmp_path / "data"
+    first = Server(tmp_path / "first.log", data_dir=directory)
+    enrolled(first.client, "default", "eileen", photographs.astronaut())
+    assert first.stop(number) == (0 if number == signal.SIGTERM else -number)
+    with server(directory) as second:
+        assert names(identified(second.client, "default", photographs.portrait())) == [["eileen"]]

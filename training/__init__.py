@@ -1,0 +1,1 @@
+"""The trainer: turns faces into AdaFace checkpoints and checkpoints into bundles."""
