@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,3 +154,33 @@ def _parameters(path: Path) -> int:
             size *= side
         total += size
     return total
+
+
+def describe(directory: Path, card: Path | None, reports: Sequence[Path]) -> Bundle:
+    """Puts a model card and what `adaface evaluate ... --json` printed into a bundle.
+
+    Raises BundleError for a bundle that is not whole and BundleRefused for a report that is none.
+    """
+    manifest = bundles.load(directory).manifest
+    metrics, files = dict(manifest.metrics), dict(manifest.files)
+    for report in reports:
+        try:
+            metrics |= _flat(json.loads(report.read_text()))
+        except (ValueError, AttributeError) as error:
+            raise BundleRefused(f"{report} is no report of 'adaface evaluate --json'.") from error
+    if card is not None:
+        shutil.copyfile(card, directory / bundles.CARD)
+        files[bundles.CARD] = bundles.sha256(directory / bundles.CARD)
+    bundles.write(directory, manifest.model_copy(update={"metrics": metrics, "files": files}))
+    return bundles.load(directory)
+
+
+def _flat(report: dict[str, float | dict[str, float]]) -> dict[str, float]:
+    """`{"tmr_at_fmr": {"0.01": 0.9}}` as `{"tmr_at_fmr.0.01": 0.9}`."""
+    flat: dict[str, float] = {}
+    for name, value in report.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": float(each) for key, each in value.items()}
+        else:
+            flat[name] = float(value)
+    return flat

@@ -25,7 +25,6 @@ def open_session(model: Path, *, provider: Provider, threads: int) -> Session:
     options.log_severity_level = 3
     # Idle threads of one session must not spin on the cores another one computes on.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     wanted = PROVIDERS[provider]
     if wanted not in (available := onnxruntime.get_available_providers()):
         raise StartupError(

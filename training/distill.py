@@ -47,7 +47,7 @@ class Recipe:
     decay: float = 0.5  # share of the run over which the rate falls linearly to zero
     mixtures: int = 20_000
     identity_weight: float = 0.02
-    norm_weight: float = 1.0
+    norm_weight: float = 2.0
     severity_weight: float = 0.8  # of degradation against agreement in what the norm is taught
     seed: int = 0
 

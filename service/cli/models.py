@@ -15,6 +15,7 @@ from service import answers, photographs
 from service.calibrate import count_images
 from service.cli.console import JsonOption, one_line, out, print_json, progress, settings_for
 from service.importing import Description, Source, import_bundle
+from service.importing import describe as describe_bundle
 from service.runtime import open_networks
 from service.settings import STARTER
 
@@ -85,6 +86,21 @@ def _thresholds(score: ScoreCalibration) -> Table:
             "yes" if point.supported else "no",
         )
     return table
+
+
+@app.command()
+def describe(
+    directory: Directory,
+    card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to put in.")] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(help="Output of 'adaface evaluate ... --json'.")
+    ] = None,
+) -> None:
+    """Put a model card and measured numbers into a bundle."""
+    with one_line():
+        bundle = describe_bundle(directory, card, report or [])
+    for name, value in sorted(bundle.manifest.metrics.items()):
+        out.print(f"{name}: {value:g}")
 
 
 @app.command("import")

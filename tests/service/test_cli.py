@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,20 @@ def test_import_makes_a_bundle_that_serves(persons: Path, tmp_path: Path) -> Non
     )  # fmt: skip
     assert again.returncode == 1
     assert "holds a bundle already" in again.stderr
+
+
+def test_describe_adds_measured_numbers_and_a_card(tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(STARTER, tmp_path / "mine"))
+    (tmp_path / "report.json").write_text('{"accuracy": 0.9, "tmr_at_fmr": {"0.01": 0.8}}')
+    (tmp_path / "card.md").write_text("# Mine")
+    options = ("--report", tmp_path / "report.json", "--card", tmp_path / "card.md")
+    assert command("models", "describe", mine, *options).returncode == 0
+    described = bundles.load(mine).manifest
+    assert described.metrics["accuracy"] == 0.9
+    assert described.metrics["tmr_at_fmr.0.01"] == 0.8
+    assert command("models", "verify", mine).returncode == 0
+    (tmp_path / "report.json").write_text("rubbish")
+    assert command("models", "describe", mine, *options).returncode == 1
 
 
 def test_import_refuses_what_it_would_have_to_guess(persons: Path, tmp_path: Path) -> None:

@@ -118,9 +118,9 @@ def test_a_rotated_photograph_is_read_upright(client: httpx.Client) -> None:
 
 def test_blur_lowers_the_quality_score(client: httpx.Client) -> None:
     scores = []
-    for radius in (0, 3, 6, 9):
-        blurred = photographs.blurred(radius)
-        [face] = embedded(client, blurred, min_detection_score=0.05, largest=True)["faces"]
-        scores.append(face["quality"]["score"])
+    for radius in (0, 2, 4):
+        faces = embedded(client, photographs.blurred(radius), min_detection_score=0.2)["faces"]
+        surest = max(faces, key=lambda face: face["detection_score"])
+        scores.append(surest["quality"]["score"])
     assert scores == sorted(scores, reverse=True)
-    assert scores[0] - scores[-1] > 30
+    assert scores[0] - scores[-1] > 20
