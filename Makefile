@@ -52,7 +52,7 @@ lock:
 
 # The starter bundle, from data to files. Each goes on where it was stopped.
 train-recognizer: .venv-train/.train
-	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 900000 --lr 0.012
+	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1177600 --lr 0.012
 
 train-detector: .venv-train/.train
 	$(TRAIN) -m training.detector --data $(DATA) --out $(RUN)/detector --logit-shift -0.619
