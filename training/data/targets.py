@@ -38,7 +38,7 @@ def mixture(first: Image, second: Image, share: float) -> Image:
     return np.asarray(mixed.round(), dtype=np.uint8)
 
 
-def ask(
+def ask(  # noqa: PLR0913 - what is asked, of whom, and how it is told
     teacher: Teacher,
     crops: Crops,
     mixtures: int,
