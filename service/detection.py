@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,9 @@ class Detector:
         `threshold` in (0, 1) replaces the bundle's.
         """
         wanted = self._constants.threshold if threshold is None else threshold
-        boxes, landmarks = self._scrfd.detect(
+        # SCRFD keeps the threshold it is called with and reads it after resizing: shared between
+        # threads, one request's threshold would decide about another's faces.
+        boxes, landmarks = copy(self._scrfd).detect(
             image[:, :, ::-1], input_size=self._input_size(image), det_thresh=wanted
         )
         high, wide = image.shape[:2]

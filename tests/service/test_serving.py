@@ -91,6 +91,19 @@ def test_concurrent_answers_equal_those_given_alone(running: Server) -> None:
             assert apart < 1e-4
 
 
+def test_a_requests_threshold_does_not_reach_its_neighbours(running: Server) -> None:
+    url, body = running.client.base_url.join("/detect"), photographs.group()
+
+    def count(score: float) -> tuple[float, int]:
+        query = {"min_detection_score": score}
+        answer = httpx.post(url, content=body, headers=JPEG, params=query, timeout=60)
+        return score, len(answer.json()["faces"])
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = set(pool.map(count, [0.5, 0.99] * 15))
+    assert answers == {(0.5, 6), (0.99, 0)}
+
+
 def test_stopping_finishes_the_requests_in_progress(tmp_path: Path) -> None:
     running = Server(tmp_path / "log", data_dir=tmp_path / "data")
     answers: list[httpx.Response] = []
