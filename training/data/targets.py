@@ -66,7 +66,8 @@ def ask(  # noqa: PLR0913 - what is asked, of whom, and how it is told
 def image(crops: Crops, targets: Targets, index: int) -> Image:
     """The clean image of pool entry `index`: a crop, or a mixture made on the fly."""
     if index < len(crops):
-        return crops.images[index]
+        crop: Image = crops.images[index]
+        return crop
     first, second = targets.pairs[index - len(crops)]
     share = float(targets.shares[index - len(crops)])
     return mixture(crops.images[first], crops.images[second], share)
