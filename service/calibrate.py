@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import ScoreCalibration, fit_scores
 from models.degradation import DEGRADATIONS
 from models.quality import QualityCalibration, falls_with, fit_quality
-from service.photographs import Photograph, PhotographsUnusable, read
+from service.photographs import Degraded, Photograph, PhotographsUnusable, read
 from service.pipeline import FaceFeatures, Pipeline
 
 LEVELS = tuple(np.linspace(0.2, 1.0, 5))
@@ -28,12 +27,6 @@ class Calibration(NamedTuple):
     score: ScoreCalibration
     quality: QualityCalibration
     failures: int  # photographs in which no face was found
-
-
-class _Degraded(NamedTuple):
-    photograph: Photograph
-    kind: str
-    level: float
 
 
 async def calibrate(
@@ -104,11 +97,13 @@ async def _quality(
     progress: Progress,
     data: str,
 ) -> QualityCalibration:
-    items = [_Degraded(p, kind, float(x)) for p in chosen for kind in DEGRADATIONS for x in LEVELS]
-    norms: dict[_Degraded, float] = {
-        _Degraded(p, k, 0.0): clean[p].quality.norm for p in chosen for k in DEGRADATIONS
+    items = [
+        Degraded(p.path, kind, float(x)) for p in chosen for kind in DEGRADATIONS for x in LEVELS
+    ]
+    norms: dict[Degraded, float] = {
+        Degraded(p.path, k, 0.0): clean[p].quality.norm for p in chosen for k in DEGRADATIONS
     }
-    async for item, face in read(pipeline, items, degraded_body):
+    async for item, face in read(pipeline, items, Degraded.body):
         progress(1)
         if face is not None:
             norms[item] = face.quality.norm
@@ -126,27 +121,9 @@ async def _quality(
     return fitted.model_copy(update={"spearman": correlations})
 
 
-def _correlation(norms: dict[_Degraded, float], kind: str, fitted: QualityCalibration) -> float:
+def _correlation(norms: dict[Degraded, float], kind: str, fitted: QualityCalibration) -> float:
     levels, scores = zip(
         *((item.level, fitted.score(norm)) for item, norm in norms.items() if item.kind == kind),
         strict=True,
     )
     return round(falls_with(np.array(levels), np.array(scores)), 4)
-
-
-def degraded_body(item: _Degraded) -> bytes:
-    """The photograph's file after the degradation; empty where it is no image."""
-    return worse(item.photograph.path.read_bytes(), item.kind, item.level, seed=0)
-
-
-def worse(body: bytes, kind: str, level: float, *, seed: int) -> bytes:
-    """An image file after `kind` was done to its pixels at `level` 0 to 1, as PNG.
-
-    Stored without loss: a second compression would be a second degradation. Empty where `body`
-    is no image.
-    """
-    image = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR) if body else None
-    if image is None:
-        return b""
-    pixels = DEGRADATIONS[kind](np.asarray(image, np.uint8), level, np.random.default_rng(seed))
-    return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

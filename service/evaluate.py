@@ -12,8 +12,7 @@ import numpy as np
 from models.degradation import DEGRADATIONS
 from models.metrics import edc, fold_accuracy, threshold_at_fmr, tmr_at_fmr
 from models.quality import falls_with
-from service.calibrate import worse
-from service.photographs import PhotographsUnusable, read
+from service.photographs import Degraded, PhotographsUnusable, read
 from service.pipeline import FaceFeatures, Pipeline
 
 FMRS = (1e-1, 1e-2, 1e-3)
@@ -133,15 +132,6 @@ def _similarity(first: FaceFeatures | None, second: FaceFeatures | None) -> floa
     return float(first.embedding @ second.embedding)
 
 
-class Degraded(NamedTuple):
-    """A photograph to be read after `kind` was done to it at `level` 0 to 1; `copy` seeds the noise."""
-
-    name: str
-    kind: str
-    level: float
-    copy: int
-
-
 async def evaluate_quality(
     pipeline: Pipeline,
     images: Path,
@@ -156,10 +146,15 @@ async def evaluate_quality(
     """
     names = photographs(pairs, images)
     chosen = names[:: max(1, len(names) // most)][:most]
-    swept = [Degraded(n, k, float(x), 0) for n in chosen for k in DEGRADATIONS for x in LEVELS]
-    mixed = _mix([name for pair in pairs for name in (pair.first, pair.second)])
+    swept = [
+        Degraded(images / name, kind, float(level))
+        for name in chosen
+        for kind in DEGRADATIONS
+        for level in LEVELS
+    ]
+    mixed = _mix([images / name for pair in pairs for name in (pair.first, pair.second)])
     found: dict[Degraded, FaceFeatures | None] = {}
-    async for item, face in read(pipeline, swept + mixed, lambda item: _body(images, item)):
+    async for item, face in read(pipeline, swept + mixed, Degraded.body):
         found[item] = face
         progress(1)
     curve = _discard_curve(pairs, [found[item] for item in mixed])
@@ -181,18 +176,14 @@ def count_degraded(pairs: Sequence[Pair], *, most: int = 300) -> int:
     return min(most, len(names)) * len(DEGRADATIONS) * len(LEVELS) + 2 * len(pairs)
 
 
-def _mix(names: Sequence[str]) -> list[Degraded]:
+def _mix(paths: Sequence[Path]) -> list[Degraded]:
     """A random degradation at a random level for each, the same at every run."""
     random = np.random.default_rng(0)
     kinds = list(DEGRADATIONS)
     return [
-        Degraded(name, kinds[random.integers(len(kinds))], float(random.uniform()), 1 + n)
-        for n, name in enumerate(names)
+        Degraded(path, kinds[random.integers(len(kinds))], float(random.uniform()), seed=1 + n)
+        for n, path in enumerate(paths)
     ]
-
-
-def _body(images: Path, item: Degraded) -> bytes:
-    return worse((images / item.name).read_bytes(), item.kind, item.level, seed=item.copy)
 
 
 def _correlation(
@@ -212,10 +203,10 @@ def _mean_correlation(
     found: dict[Degraded, FaceFeatures | None], swept: Sequence[Degraded], kind: str
 ) -> float:
     """The mean over photographs of the correlation among one photograph's versions."""
-    by_name: dict[str, list[Degraded]] = {}
+    versions: dict[Path, list[Degraded]] = {}
     for item in swept:
-        by_name.setdefault(item.name, []).append(item)
-    return float(np.mean([_correlation(found, items, kind) for items in by_name.values()]))
+        versions.setdefault(item.path, []).append(item)
+    return float(np.mean([_correlation(found, items, kind) for items in versions.values()]))
 
 
 def _discard_curve(pairs: Sequence[Pair], faces: Sequence[FaceFeatures | None]) -> list[float]:

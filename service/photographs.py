@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 
+from models.degradation import DEGRADATIONS
 from service.errors import ImageError, NoFaceFound
 from service.pipeline import FaceFeatures, Pipeline, Reading, Selection
 
@@ -68,6 +70,28 @@ def subject(reading: Reading) -> FaceFeatures:
         return seen.area - 2.0 * float(away @ away)
 
     return max(reading.faces, key=merit)
+
+
+class Degraded(NamedTuple):
+    """A photograph after `kind` was done to its pixels at `level` 0 to 1; `seed` draws the noise."""
+
+    path: Path
+    kind: str
+    level: float
+    seed: int = 0
+
+    def body(self) -> bytes:
+        """The image as PNG, empty where the file is none.
+
+        Stored without loss: a second compression would be a second degradation.
+        """
+        stored = np.fromfile(self.path, np.uint8)
+        image = cv2.imdecode(stored, cv2.IMREAD_COLOR) if stored.size else None
+        if image is None:
+            return b""
+        rng = np.random.default_rng(self.seed)
+        worse = DEGRADATIONS[self.kind](np.asarray(image, np.uint8), self.level, rng)
+        return cv2.imencode(".png", worse, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 async def read(
