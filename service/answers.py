@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.calibration import RateOutOfRange, ScoreCalibration
+from models.calibration import RateOutOfRange
 from service import gallery, schemas
 from service.enrollment import Read, rejected
 from service.errors import LowQuality, UnsupportedRate
@@ -92,13 +93,14 @@ def verification(
     """Raises UnsupportedRate for an FMR outside the calibration."""
     scores, settings = service.bundle.manifest.score, service.settings
     fmr = query.fmr or settings.fmr
-    threshold = verification_threshold(scores, fmr)
+    with _calibrated():
+        threshold = round(scores.threshold(fmr), 6)
     similarity = round(float(np.clip(source.embedding @ target.embedding, -1, 1)), 6)
     doubtful = poor([source.face, target.face], settings.min_quality)
     return schemas.Verification(
         similarity=similarity,
         decision=decided(similarity, threshold, doubtful=doubtful),
-        threshold=round(threshold, 6),
+        threshold=threshold,
         fmr=fmr,
         fmr_supported=scores.supported(fmr),
         probability=round(scores.probability(similarity), 6),
@@ -109,10 +111,11 @@ def verification(
     )
 
 
-def verification_threshold(scores: ScoreCalibration, fmr: float) -> float:
-    """The similarity that stands for `fmr`; UnsupportedRate outside the calibration."""
+@contextmanager
+def _calibrated() -> Iterator[None]:
+    """Says as a problem what the calibration refuses."""
     try:
-        return round(scores.threshold(fmr), 6)
+        yield
     except RateOutOfRange as error:
         raise UnsupportedRate(str(error)) from error
 
@@ -129,10 +132,8 @@ class SearchPoint(NamedTuple):
 def search_point(service: Service, fpir: float | None, persons: int) -> SearchPoint:
     """The operating point of a search; UnsupportedRate where the calibration has none."""
     wanted = fpir or service.settings.fpir
-    try:
+    with _calibrated():
         threshold, fmr = service.bundle.manifest.score.threshold_for_search(wanted, persons)
-    except RateOutOfRange as error:
-        raise UnsupportedRate(str(error)) from error
     return SearchPoint(persons, wanted, round(threshold, 6), fmr)
 
 
@@ -222,6 +223,7 @@ def enrollment(
 
 
 def model(bundle: Bundle, provider: str) -> schemas.Model:
+    """What the manifest says that a caller may know; no file names, no golden vectors."""
     manifest = bundle.manifest
     return schemas.Model(
         id=manifest.id,

@@ -44,6 +44,7 @@ class Located:
 
     crop: Crop
     detection: Detection | None
+    components: Components
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Pipeline:
         started = perf_counter()
         answers = await self._embed([face.crop for face in faces]) if faces else []
         qualities = [
-            Quality(self._calibration.score(norm), norm, _components(face))
+            Quality(self._calibration.score(norm), norm, face.components)
             for face, (_, norm) in zip(faces, answers, strict=True)
         ]
         _note(times, "embed", started)
@@ -179,15 +180,12 @@ def _as_crop(image: Image, selection: Selection) -> Scene:
             f"An aligned crop is {CROP_SIZE}x{CROP_SIZE} pixels, this image is "
             f"{image.shape[1]}x{image.shape[0]}; leave aligned=true out to have the face found."
         )
-    return Scene(CROP_SIZE, CROP_SIZE, [Located(image, None)], truncated=False)
+    return Scene(CROP_SIZE, CROP_SIZE, [Located(image, None, components(image))], truncated=False)
 
 
 def _cut(image: Image, face: Detection) -> Located | None:
     try:
-        return Located(align(image, face.landmarks), face)
+        crop = align(image, face.landmarks)
     except DegenerateLandmarks:  # a detection whose points coincide is no face
         return None
-
-
-def _components(face: Located) -> Components:
-    return components(face.crop, face.detection.landmarks if face.detection else None)
+    return Located(crop, face, components(crop, face.landmarks))

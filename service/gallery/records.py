@@ -141,6 +141,7 @@ class Records:
         return self._page(_FACE, where, _face, of=person)
 
     def add_face(self, person: Kept[Person], new: NewFace) -> Face:
+        """The face as it was kept; its vector is stored as little-endian float32."""
         id_, score = uuid4().hex, new.detection_score
         self._run(
             """INSERT INTO faces
