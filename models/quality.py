@@ -29,9 +29,6 @@ class QualityCalibration(BaseModel):
     spearman: dict[str, float] = Field(
         default_factory=dict, description="Quality against degradation level, per degradation."
     )
-    edc: dict[str, float] = Field(
-        default_factory=dict, description="FNMR after discarding this share of the worst pairs."
-    )
 
     def score(self, norm: float) -> float:
         """Quality in [0, 100], rounded to two decimals.
