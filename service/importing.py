@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from service.errors import BundleRefused
 from service.onnx import open_session
 from service.photographs import Photograph
 from service.runtime import open_pipeline
-from service.settings import Settings
+from service.settings import Settings, from_environment
 from service.wrapping import Colors, wrapped
 
 
@@ -71,12 +72,18 @@ def import_bundle(
     """
     if (out / bundles.MANIFEST).exists():
         raise BundleRefused(f"{out} holds a bundle already; choose another folder or delete it.")
+    settings = from_environment()
     with _beside(out) as scratch:
         _copy(source, scratch)
-        recognizer, detector = _open(scratch)
-        calibration = asyncio.run(
-            _calibrate(detector, recognizer, photographs, description, progress)
-        )
+        recognizer, detector = _open(scratch, settings)
+
+        async def calibrated() -> Calibration:
+            async with open_pipeline(settings, detector, recognizer, UNCALIBRATED) as pipeline:
+                return await calibrate(
+                    pipeline, photographs, progress, data=description.calibration_data
+                )
+
+        calibration = asyncio.run(calibrated())
         bundles.write(scratch, _manifest(scratch, recognizer, description, calibration))
         out.mkdir(parents=True, exist_ok=True)
         # The manifest last: without it a folder is no bundle.
@@ -101,22 +108,11 @@ def _copy(source: Source, scratch: Path) -> None:
         shutil.copyfile(source.card, scratch / bundles.CARD)
 
 
-def _open(scratch: Path) -> tuple[Recognizer, Detector]:
-    threads = Settings().compute_threads
+def _open(scratch: Path, settings: Settings) -> tuple[Recognizer, Detector]:
+    threads = settings.compute_threads
     recognizer = open_session(scratch / bundles.RECOGNIZER, provider="cpu", threads=threads)
     detector = open_session(scratch / bundles.DETECTOR, provider="cpu", threads=threads)
     return Recognizer(recognizer), Detector(detector, DetectorConstants())
-
-
-async def _calibrate(
-    detector: Detector,
-    recognizer: Recognizer,
-    photographs: list[Photograph],
-    description: Description,
-    progress: Callable[[int], object],
-) -> Calibration:
-    async with open_pipeline(Settings(), detector, recognizer, UNCALIBRATED) as pipeline:
-        return await calibrate(pipeline, photographs, progress, data=description.calibration_data)
 
 
 def _manifest(
@@ -147,13 +143,7 @@ def _manifest(
 def _parameters(path: Path) -> int:
     """How many numbers the graph's weights hold."""
     graph = onnx.load(str(path)).graph
-    total = 0
-    for weight in graph.initializer:
-        size = 1
-        for side in weight.dims:
-            size *= side
-        total += size
-    return total
+    return sum(math.prod(weight.dims) for weight in graph.initializer)
 
 
 def describe(directory: Path, card: Path | None, reports: Sequence[Path]) -> Bundle:

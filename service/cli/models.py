@@ -103,6 +103,13 @@ def describe(
         out.print(f"{name}: {value:g}")
 
 
+def _constants(given: list[str]) -> dict[str, float]:
+    try:
+        return {name: float(value) for name, value in (each.split("=") for each in given)}
+    except ValueError as error:
+        raise typer.BadParameter("--loss-constant takes name=number.") from error
+
+
 @app.command("import")
 def import_(  # noqa: PLR0913 - one option for each fact that no file can tell
     recognizer: Annotated[Path, typer.Argument(help="ONNX recognizer.")],
@@ -129,6 +136,9 @@ def import_(  # noqa: PLR0913 - one option for each fact that no file can tell
     scale: Annotated[float, typer.Option(help="Divides them.")] = 127.5,
     architecture: Annotated[str, typer.Option(help="For the manifest.")] = "unknown",
     loss: Annotated[str, typer.Option(help="For the manifest.")] = "unknown",
+    loss_constant: Annotated[
+        list[str] | None, typer.Option(help="name=number, for the manifest; may be repeated.")
+    ] = None,
     license_: Annotated[str, typer.Option("--license", help="For the manifest.")] = "unknown",
     trained_on: Annotated[
         list[str] | None, typer.Option(help="Training data; may be given several times.")
@@ -152,6 +162,7 @@ def import_(  # noqa: PLR0913 - one option for each fact that no file can tell
         training_data=trained_on or ["unknown"],
         calibration_data=calibrated_on or images.name,
         flip_fusion=flip_fusion,
+        loss_constants=_constants(loss_constant or []),
     )
     with one_line():
         shown = photographs.folder(images)

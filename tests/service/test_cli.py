@@ -111,8 +111,8 @@ def test_a_missing_photograph_is_one_line(tmp_path: Path) -> None:
     assert "A_0001.jpg does not exist" in run.stderr
 
 
-def float_recognizer(path: Path, *, colors: str) -> NDArray[np.float32]:
-    """Writes a linear recognizer of mean colors that expects float NCHW in `colors`; its weights."""
+def float_recognizer(path: Path) -> NDArray[np.float32]:
+    """Writes a linear recognizer of mean colors that expects float NCHW; its weights."""
     weights = np.random.default_rng(0).normal(size=(3 * 16, 32)).astype(np.float32)
     nodes = [
         helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28]),
@@ -128,7 +128,6 @@ def float_recognizer(path: Path, *, colors: str) -> NDArray[np.float32]:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, str(path))
-    del colors
     return weights
 
 
@@ -136,7 +135,7 @@ def float_recognizer(path: Path, *, colors: str) -> NDArray[np.float32]:
 def test_a_foreign_recognizer_is_wrapped_with_its_own_colors(tmp_path: Path, colors: str) -> None:
     from service.wrapping import wrapped
 
-    weights = float_recognizer(tmp_path / "foreign.onnx", colors=colors)
+    weights = float_recognizer(tmp_path / "foreign.onnx")
     model = wrapped(tmp_path / "foreign.onnx", colors, mean=127.5, scale=128.0)
     onnx.save(model, str(tmp_path / "wrapped.onnx"))
     session = open_session(tmp_path / "wrapped.onnx", provider="cpu", threads=1)
@@ -153,9 +152,10 @@ def test_import_makes_a_bundle_that_serves(persons: Path, tmp_path: Path) -> Non
     made = tmp_path / "mine"
     run = command(
         "models", "import", STARTER / "recognizer.onnx", "--out", made, "--images", persons,
-        "--name", "mine", "--license", "test",
+        "--name", "mine", "--license", "test", "--loss-constant", "margin=0.4",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+    assert bundles.load(made).manifest.loss.constants == {"margin": 0.4}
     assert "mine-1.0.0-" in command("models", "verify", made).stdout
     again = command(
         "models", "import", STARTER / "recognizer.onnx", "--out", made, "--images", persons,
@@ -180,7 +180,7 @@ def test_describe_adds_measured_numbers_and_a_card(tmp_path: Path) -> None:
 
 
 def test_import_refuses_what_it_would_have_to_guess(persons: Path, tmp_path: Path) -> None:
-    float_recognizer(tmp_path / "foreign.onnx", colors="bgr")
+    float_recognizer(tmp_path / "foreign.onnx")
     (tmp_path / "rubbish.onnx").write_bytes(b"rubbish")
     for name, said in (("foreign.onnx", "--colors"), ("rubbish.onnx", "not a readable ONNX")):
         run = command(
