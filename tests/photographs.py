@@ -39,6 +39,15 @@ def portrait(**options: object) -> bytes:
 
 
 @cache
+def crop(blur: float = 0) -> bytes:
+    """The astronaut's face as a 112x112 crop, blurred by `blur` pixels."""
+    picture = PIL.Image.open(io.BytesIO(astronaut())).convert("RGB").crop((170, 60, 282, 172))
+    buffer = io.BytesIO()
+    picture.filter(PIL.ImageFilter.GaussianBlur(blur)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@cache
 def blurred(radius: float) -> bytes:
     """The astronaut out of focus, as a PNG; `radius` in pixels of a face 96 pixels wide."""
     picture = PIL.Image.open(io.BytesIO(astronaut())).convert("RGB")

@@ -21,7 +21,6 @@ OWNERS = {
     "onnxruntime": {"service/onnx.py", "training/export.py", "training/detector/export.py",
                     "training/detector/evaluate.py"},
     "faiss": {"service/gallery/index.py"},
-    "torch": None,  # anywhere in training
 }  # fmt: skip
 
 

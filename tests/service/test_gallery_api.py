@@ -111,9 +111,9 @@ def test_a_poor_photograph_is_not_enrolled(client: httpx.Client, collection: str
     client.post(f"/collections/{collection}/persons", json={"id": "eileen"})
     answer = client.post(
         f"/collections/{collection}/persons/eileen/faces",
-        content=photographs.blurred(9),
+        content=photographs.crop(blur=9),
         headers=PNG,
-        params={"min_detection_score": 0.05, "largest": True},
+        params={"aligned": True},
     )
     assert problem(answer) == (422, "low-quality")
 

@@ -105,7 +105,7 @@ def test_a_sample_is_the_same_for_any_number_of_workers() -> None:
         assert float(a.severity.max()) <= 1
 
 
-def test_a_later_epoch_shows_other_views(tmp_path: Path) -> None:
+def test_a_later_epoch_shows_other_views() -> None:
     stream = Stream(*pool(), seed=3)
     size = len(stream)
     first = {tuple(stream[n].target.tolist()): stream[n].image for n in range(size)}
@@ -113,7 +113,6 @@ def test_a_later_epoch_shows_other_views(tmp_path: Path) -> None:
     assert {tuple(sample.target.tolist()) for sample in again} == set(first)
     changed = sum(not torch.equal(s.image, first[tuple(s.target.tolist())]) for s in again)
     assert changed > size * 0.8
-    del tmp_path
 
 
 def test_the_pool_comes_back_from_its_cache(tmp_path: Path) -> None:
