@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import sys
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,8 +13,7 @@ from fastapi import Request
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.errors import (
     EmptyImage,
@@ -50,16 +50,26 @@ async def read_json(request: Request, model: type[M]) -> M:
         raise InvalidRequest(sentence(error.errors())) from error
 
 
+class _Form(MultiPartParser):
+    """Keeps files in memory, where BodyLimit bounds them.
+
+    Starlette writes those over 1 MB to a temporary file: photographs on a disk that may be full,
+    read-only or kept.
+    """
+
+    spool_max_size = sys.maxsize
+
+
 async def read_files(request: Request) -> dict[str, list[bytes]]:
     """The files of a multipart form, by field name.
 
     Raises InvalidRequest for a form that cannot be parsed or holds more than 50 files.
     """
+    parser = _Form(request.headers, request.stream(), max_files=MOST_FILES, max_fields=20)
     try:
-        form = await request.form(max_files=MOST_FILES, max_fields=20)
-    except (MultiPartException, HTTPException) as error:
-        message = getattr(error, "message", None) or getattr(error, "detail", "malformed")
-        raise InvalidRequest(f"The multipart form cannot be read: {message}") from error
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise InvalidRequest(f"The multipart form cannot be read: {error.message}") from error
     files: dict[str, list[bytes]] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -64,6 +65,15 @@ class Server:
                 break
             time.sleep(0.05)
         raise AssertionError(f"the server did not start: {self.log.read_text()}")
+
+    def fill_disk(self) -> None:
+        """From now on no file of the server's can grow; the errors are those of a quota."""
+        limits = (0, resource.RLIM_INFINITY)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, limits)
+
+    def free_disk(self) -> None:
+        limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, limits)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end; the exit status."""

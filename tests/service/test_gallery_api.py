@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import resource
 import signal
 from pathlib import Path
 
@@ -188,19 +187,13 @@ def test_the_gallery_is_there_after_a_restart(tmp_path: Path, number: int) -> No
 def test_a_full_disk_refuses_the_enrollment_and_loses_nothing(tmp_path: Path) -> None:
     with server(tmp_path / "data") as running:
         enrolled(running.client, "default", "eileen", photographs.astronaut())
-        full(running, 0)
+        running.fill_disk()
         answer = running.client.post(
             "/collections/default/persons/eileen/faces", content=photographs.portrait(), headers=PNG
         )
         assert problem(answer) == (507, "storage-full")
         assert names(identified(running.client, "default", photographs.portrait())) == [["eileen"]]
-        full(running, resource.RLIM_INFINITY)
+        running.free_disk()
         kept = running.client.get("/collections/default/persons/eileen/faces").json()["items"]
         assert len(kept) == 1
         enrolled(running.client, "default", "again", photographs.portrait())
-
-
-def full(running: Server, most_bytes: int) -> None:
-    """No file of the server's may grow beyond `most_bytes`, as on a disk that has no more."""
-    limits = (most_bytes, resource.RLIM_INFINITY)
-    resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, limits)

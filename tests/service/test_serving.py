@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import socket
 import threading
@@ -10,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import PIL.Image
 
-from tests import photographs
+from tests import images, photographs
 
 from .serving import Server, problem, server
 
@@ -102,6 +104,17 @@ def test_a_requests_threshold_does_not_reach_its_neighbours(running: Server) -> 
     with ThreadPoolExecutor(6) as pool:
         answers = set(pool.map(count, [0.5, 0.99] * 15))
     assert answers == {(0.5, 6), (0.99, 0)}
+
+
+def test_an_upload_needs_no_disk(tmp_path: Path) -> None:
+    picture = PIL.Image.open(io.BytesIO(photographs.group()))
+    body = images.encoded(picture, "PNG")
+    assert len(body) > 1_000_000  # where Starlette turns to temporary files
+    with server(tmp_path / "data") as running:
+        running.fill_disk()
+        answer = running.client.post("/embed", files={"image": body})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["faces"]) == 6
 
 
 def test_stopping_finishes_the_requests_in_progress(tmp_path: Path) -> None:
