@@ -149,15 +149,18 @@ def _parameters(path: Path) -> int:
 def describe(directory: Path, card: Path | None, reports: Sequence[Path]) -> Bundle:
     """Puts a model card and what `adaface evaluate ... --json` printed into a bundle.
 
+    Each number is named after its report's file, `pairs.accuracy` out of pairs.json: two
+    evaluations count their failures on different photographs.
     Raises BundleError for a bundle that is not whole and BundleRefused for a report that is none.
     """
     manifest = bundles.load(directory).manifest
     metrics, files = dict(manifest.metrics), dict(manifest.files)
     for report in reports:
         try:
-            metrics |= _flat(json.loads(report.read_text()))
+            measured = _flat(json.loads(report.read_text()))
         except (ValueError, AttributeError) as error:
             raise BundleRefused(f"{report} is no report of 'adaface evaluate --json'.") from error
+        metrics |= {f"{report.stem}.{name}": value for name, value in measured.items()}
     if card is not None:
         shutil.copyfile(card, directory / bundles.CARD)
         files[bundles.CARD] = bundles.sha256(directory / bundles.CARD)

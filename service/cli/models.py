@@ -93,7 +93,8 @@ def describe(
     directory: Directory,
     card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to put in.")] = None,
     report: Annotated[
-        list[Path] | None, typer.Option(help="Output of 'adaface evaluate ... --json'.")
+        list[Path] | None,
+        typer.Option(help="Output of 'adaface evaluate ... --json'; its file names the numbers."),
     ] = None,
 ) -> None:
     """Put a model card and measured numbers into a bundle."""

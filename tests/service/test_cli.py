@@ -167,15 +167,17 @@ def test_import_makes_a_bundle_that_serves(persons: Path, tmp_path: Path) -> Non
 
 def test_describe_adds_measured_numbers_and_a_card(tmp_path: Path) -> None:
     mine = Path(shutil.copytree(STARTER, tmp_path / "mine"))
-    (tmp_path / "report.json").write_text('{"accuracy": 0.9, "tmr_at_fmr": {"0.01": 0.8}}')
+    pairs, quality = tmp_path / "pairs.json", tmp_path / "quality.json"
+    pairs.write_text('{"failures": 1, "tmr_at_fmr": {"0.01": 0.8}}')
+    quality.write_text('{"failures": 288}')
     (tmp_path / "card.md").write_text("# Mine")
-    options = ("--report", tmp_path / "report.json", "--card", tmp_path / "card.md")
+    options = ("--report", pairs, "--report", quality, "--card", tmp_path / "card.md")
     assert command("models", "describe", mine, *options).returncode == 0
-    described = bundles.load(mine).manifest
-    assert described.metrics["accuracy"] == 0.9
-    assert described.metrics["tmr_at_fmr.0.01"] == 0.8
+    metrics = bundles.load(mine).manifest.metrics
+    assert metrics["pairs.tmr_at_fmr.0.01"] == 0.8
+    assert (metrics["pairs.failures"], metrics["quality.failures"]) == (1, 288)
     assert command("models", "verify", mine).returncode == 0
-    (tmp_path / "report.json").write_text("rubbish")
+    quality.write_text("rubbish")
     assert command("models", "describe", mine, *options).returncode == 1
 
 
