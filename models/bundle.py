@@ -17,6 +17,8 @@ MANIFEST = "bundle.json"
 RECOGNIZER = "recognizer.onnx"
 DETECTOR = "detector.onnx"
 CARD = "MODEL_CARD.md"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+VERSION = r"^[0-9][0-9A-Za-z.+-]{0,31}$"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -45,13 +47,13 @@ class Detector(BaseModel):
 
 
 class Manifest(BaseModel):
-    """`bundle.json`."""
+    """`bundle.json`. Without `score` no similarity has a meaning yet, without `quality` no norm."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
-    version: str = Field(pattern=r"^[0-9][0-9A-Za-z.+-]{0,31}$")
+    name: str = Field(pattern=NAME)
+    version: str = Field(pattern=VERSION)
     created: date
     architecture: str
     parameters: int = Field(gt=0)
@@ -67,8 +69,8 @@ class Manifest(BaseModel):
     detector: Detector
     files: dict[str, Sha256]
     golden: tuple[Golden, ...] = Field(min_length=1)
-    score: ScoreCalibration
-    quality: QualityCalibration
+    score: ScoreCalibration | None = None
+    quality: QualityCalibration | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
 
     @property

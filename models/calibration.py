@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,17 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 # With no error seen among n trials the 95 % upper bound is 3/n: fewer than 3/rate comparisons
 # cannot support a rate (the rule of three, ISO/IEC 19795-1 annex B).
 RULE_OF_THREE = 3.0
+FEWEST_PERSONS = 20
+MOST_FITTED = 1_000_000  # impostor scores the logistic is fitted on; their quantiles stand for more
+ROWS_AT_ONCE = 256  # of the similarity matrix; the whole of it for 10,000 images takes 400 MB
 
 
 class RateOutOfRange(ValueError):
     """Nobody can say which similarity stands for this rate; the message names the range."""
+
+
+class CalibrationRefused(ValueError):
+    """These images cannot calibrate this recognizer; the message says why."""
 
 
 class Threshold(BaseModel):
@@ -74,8 +81,10 @@ class ScoreCalibration(BaseModel):
         return float(np.clip(10.0**-exponent, 1e-12, 1.0))
 
     def supported(self, fmr: float) -> bool:
-        """Whether enough impostor comparisons were made to speak of `fmr` at all."""
-        return self.impostors * fmr >= RULE_OF_THREE
+        """Whether `fmr` stands on data: enough impostor comparisons were made to speak of it at
+        all, and it is not beyond the largest calibrated rate.
+        """
+        return self.impostors * fmr >= RULE_OF_THREE and fmr <= float(self._tail()[0][0])
 
     def threshold_for_search(self, fpir: float, persons: int) -> tuple[float, float]:
         """(similarity, FMR) at which a non-mated search of `persons` templates finds somebody
@@ -110,6 +119,42 @@ def _line(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
     return float(ys[left] + slope * (x - xs[left]))
 
 
+def calibrate_scores(
+    vectors: NDArray[np.float32], persons: NDArray[Any], *, data: str
+) -> ScoreCalibration:
+    """Calibrates on every pair among (n, d) unit `vectors`; `persons` (n,) says whom each shows.
+
+    Raises CalibrationRefused for fewer than 20 people, for no two images of any one, and for
+    vectors that are not finite.
+    """
+    names, person = np.unique(persons, return_inverse=True)
+    if len(names) < FEWEST_PERSONS:
+        raise CalibrationRefused(
+            f"Calibration needs faces of at least {FEWEST_PERSONS} people, {len(names)} were found."
+        )
+    if not np.isfinite(vectors).all():
+        raise CalibrationRefused("The recognizer answers with NaN or infinity.")
+    genuine, impostor = pairwise(vectors, person)
+    if not len(genuine):
+        raise CalibrationRefused("Calibration needs two images of at least one person.")
+    return fit_scores(genuine, impostor, data=data)
+
+
+def pairwise(
+    vectors: NDArray[np.float32], persons: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Genuine and impostor similarities of all pairs among (n, d) unit vectors, persons (n,)."""
+    genuine, impostor = [], []
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        similarities = vectors[rows] @ vectors[start:].T
+        later = np.triu(np.ones(similarities.shape, bool), k=1)  # each pair once
+        same = persons[rows, None] == persons[None, start:]
+        genuine.append(similarities[later & same])
+        impostor.append(similarities[later & ~same])
+    return np.concatenate(genuine).astype(np.float64), np.concatenate(impostor).astype(np.float64)
+
+
 def fit_scores(
     genuine: NDArray[np.float64],
     impostor: NDArray[np.float64],
@@ -123,7 +168,7 @@ def fit_scores(
     the promise errs on the safe side.
     """
     falling = np.sort(impostor)[::-1]
-    slope, intercept = _platt(genuine, impostor)
+    slope, intercept = _platt(genuine, falling[:: 1 + len(falling) // MOST_FITTED])
     return ScoreCalibration(
         data=data,
         impostors=len(impostor),

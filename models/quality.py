@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import cv2
@@ -9,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.calibration import CalibrationRefused
 from models.metrics import spearman
+
+LEVELS = tuple(float(level) for level in np.linspace(0.2, 1.0, 5))  # of a calibrating sweep
+USELESS = 0.8  # degradation level from which a face can hardly be recognized
+LEAST_CORRELATION = 0.3  # below it the norm says nothing about quality (adaface issue 6)
+SWEPT = 200  # images that are made worse: 4,000 versions place the medians well enough
+Sweep = Mapping[tuple[str, float], NDArray[np.floating]]  # norms by kind and level
 
 
 class QualityCalibration(BaseModel):
@@ -58,6 +66,38 @@ def fit_quality(
         width=width,
         percentiles={str(p): float(np.percentile(clean, p)) for p in marks},
     )
+
+
+def calibrate_quality(
+    clean: NDArray[np.floating], sweep: Sweep, *, data: str
+) -> QualityCalibration:
+    """Calibrates on the norms of undegraded images and of some of them made worse.
+
+    `clean` (n,); `sweep` holds the norms for each kind of degradation at each level in 0 to 1,
+    0 being the same images untouched. Raises CalibrationRefused where the score that follows
+    does not fall with the level of every kind (Spearman at most -0.3), or nothing was left of
+    the images made useless.
+    """
+    useless = np.concatenate([[], *(norms for (_, x), norms in sweep.items() if x >= USELESS)])
+    if not len(useless):
+        raise CalibrationRefused("No face was found in any image that was made barely usable.")
+    fitted = fit_quality(clean, useless, data=data)
+    kinds = dict.fromkeys(kind for kind, _ in sweep)
+    correlations = {kind: _correlation(sweep, kind, fitted) for kind in kinds}
+    if not max(correlations.values()) <= -LEAST_CORRELATION:
+        raise CalibrationRefused(
+            "The norm of this recognizer does not follow image quality: "
+            + ", ".join(f"{kind} {value:+.2f}" for kind, value in correlations.items())
+            + f" (Spearman with degradation; at most {-LEAST_CORRELATION:+.1f} is needed)."
+        )
+    return fitted.model_copy(update={"spearman": correlations})
+
+
+def _correlation(sweep: Sweep, kind: str, fitted: QualityCalibration) -> float:
+    """0 where every score is the same: such a norm follows nothing."""
+    pairs = [(x, fitted.score(n)) for (k, x), norms in sweep.items() if k == kind for n in norms]
+    levels, scores = np.array(pairs).T
+    return round(falls_with(levels, scores), 4) if np.ptp(scores) else 0.0
 
 
 def falls_with(levels: NDArray[np.floating], quality: NDArray[np.floating]) -> float:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
-from models.calibration import RateOutOfRange
+from models.calibration import RateOutOfRange, ScoreCalibration
 from service import gallery, schemas
 from service.enrollment import Read, rejected
-from service.errors import LowQuality, UnsupportedRate
+from service.errors import InvalidRequest, LowQuality, Uncalibrated, UnsupportedRate
 from service.pipeline import FaceFeatures, Reading
 from service.runtime import Service
 
@@ -70,7 +70,7 @@ def _point(row: NDArray[np.float32]) -> tuple[float, float]:
 
 def poor(found: Sequence[FaceFeatures | None], least: float) -> bool:
     """Whether one of the faces is too poor to decide on; embeddings carry no quality."""
-    return any(f is not None and f.quality.score < least for f in found)
+    return any(f is not None and f.quality.below(least) for f in found)
 
 
 def decided(similarity: float, threshold: float, *, doubtful: bool) -> schemas.Decision:
@@ -87,28 +87,66 @@ class Probe(NamedTuple):
     face: FaceFeatures | None
 
 
-def verification(
-    service: Service, source: Probe, target: Probe, query: schemas.VerifyQuery
-) -> schemas.Verification:
-    """Raises UnsupportedRate for an FMR outside the calibration."""
-    scores, settings = service.bundle.manifest.score, service.settings
-    fmr = query.fmr or settings.fmr
+class Point(NamedTuple):
+    """Where a comparison or a search decides, and the error rates that stands for.
+
+    `fpir` and `persons` are of a search only; an uncalibrated bundle knows no rate at all.
+    """
+
+    threshold: float
+    fmr: float | None = None
+    supported: bool | None = None
+    fpir: float | None = None
+    persons: int = 0
+
+
+def verification_point(service: Service, query: schemas.VerifyQuery) -> Point:
+    """The operating point of a comparison, asked for by rate or by threshold.
+
+    Raises InvalidRequest for both, UnsupportedRate for an FMR outside the calibration and
+    Uncalibrated for any where there is none.
+    """
+    _one_of("fmr", query.fmr, query.threshold)
+    if query.threshold is not None:
+        return _point_at(service, query.threshold)
+    scores, fmr = _scores(service), query.fmr or service.settings.fmr
     with _calibrated():
-        threshold = round(scores.threshold(fmr), 6)
-    similarity = round(float(np.clip(source.embedding @ target.embedding, -1, 1)), 6)
-    doubtful = poor([source.face, target.face], settings.min_quality)
-    return schemas.Verification(
-        similarity=similarity,
-        decision=decided(similarity, threshold, doubtful=doubtful),
-        threshold=threshold,
-        fmr=fmr,
-        fmr_supported=scores.supported(fmr),
-        probability=round(scores.probability(similarity), 6),
-        reasons=[LOW_QUALITY] if doubtful else [],
-        source=None if source.face is None else face(source.face, query.embedding),
-        target=None if target.face is None else face(target.face, query.embedding),
-        bundle=service.bundle.manifest.id,
-    )
+        return Point(round(scores.threshold(fmr), 6), fmr, scores.supported(fmr))
+
+
+def search_point(service: Service, query: schemas.IdentifyQuery, persons: int) -> Point:
+    """The operating point of a search among `persons`; raises as `verification_point` does."""
+    _one_of("fpir", query.fpir, query.threshold)
+    if query.threshold is not None:
+        known = service.bundle.manifest.score
+        fpir = None if known is None else known.fpir(query.threshold, persons)
+        return _point_at(service, query.threshold)._replace(fpir=fpir, persons=persons)
+    scores, fpir = _scores(service), query.fpir or service.settings.fpir
+    with _calibrated():
+        threshold, fmr = scores.threshold_for_search(fpir, persons)
+    return Point(round(threshold, 6), fmr, scores.supported(fmr), fpir, persons)
+
+
+def _one_of(rate: str, given: float | None, threshold: float | None) -> None:
+    if given is not None and threshold is not None:
+        raise InvalidRequest(f"Give either {rate} or threshold: each of them sets the other.")
+
+
+def _point_at(service: Service, threshold: float) -> Point:
+    if (scores := service.bundle.manifest.score) is None:
+        return Point(threshold)
+    fmr = scores.fmr(threshold)
+    return Point(threshold, fmr, scores.supported(fmr))
+
+
+def _scores(service: Service) -> ScoreCalibration:
+    if (scores := service.bundle.manifest.score) is None:
+        raise Uncalibrated(
+            f"The bundle {service.bundle.manifest.id} is not calibrated, so nobody knows its error "
+            "rates: pass a threshold (a cosine, -1 to 1) instead, or calibrate it on photographs "
+            "('adaface calibrate', or 'adaface models import' with --images)."
+        )
+    return scores
 
 
 @contextmanager
@@ -120,27 +158,31 @@ def _calibrated() -> Iterator[None]:
         raise UnsupportedRate(str(error)) from error
 
 
-class SearchPoint(NamedTuple):
-    """Where a search of `persons` templates decides."""
-
-    persons: int
-    fpir: float
-    threshold: float
-    fmr: float
-
-
-def search_point(service: Service, fpir: float | None, persons: int) -> SearchPoint:
-    """The operating point of a search; UnsupportedRate where the calibration has none."""
-    wanted = fpir or service.settings.fpir
-    with _calibrated():
-        threshold, fmr = service.bundle.manifest.score.threshold_for_search(wanted, persons)
-    return SearchPoint(persons, wanted, round(threshold, 6), fmr)
+def verification(
+    service: Service, source: Probe, target: Probe, point: Point, form: Format
+) -> schemas.Verification:
+    """The answer for two faces, or the embeddings of some."""
+    scores = service.bundle.manifest.score
+    similarity = round(float(np.clip(source.embedding @ target.embedding, -1, 1)), 6)
+    doubtful = poor([source.face, target.face], service.settings.min_quality)
+    return schemas.Verification(
+        similarity=similarity,
+        decision=decided(similarity, point.threshold, doubtful=doubtful),
+        threshold=point.threshold,
+        fmr=point.fmr,
+        fmr_supported=point.supported,
+        probability=None if scores is None else round(scores.probability(similarity), 6),
+        reasons=[LOW_QUALITY] if doubtful else [],
+        source=None if source.face is None else face(source.face, form),
+        target=None if target.face is None else face(target.face, form),
+        bundle=service.bundle.manifest.id,
+    )
 
 
 def identification(
     service: Service,
     query: schemas.IdentifyQuery,
-    point: SearchPoint,
+    point: Point,
     found: Sequence[tuple[FaceFeatures | None, Sequence[gallery.Candidate]]],
     *,
     truncated: bool,
@@ -153,7 +195,7 @@ def identification(
         threshold=point.threshold,
         fpir=point.fpir,
         fmr=point.fmr,
-        fpir_supported=service.bundle.manifest.score.supported(point.fmr),
+        fpir_supported=point.supported,
         results=[
             identified(probe, near, point.threshold, least_quality=least, form=query.embedding)
             for probe, near in found
@@ -225,6 +267,7 @@ def enrollment(
 def model(bundle: Bundle, provider: str) -> schemas.Model:
     """What the manifest says that a caller may know; no file names, no golden vectors."""
     manifest = bundle.manifest
+    scores = manifest.score
     return schemas.Model(
         id=manifest.id,
         name=manifest.name,
@@ -236,10 +279,12 @@ def model(bundle: Bundle, provider: str) -> schemas.Model:
         license=manifest.license,
         training_data=manifest.training_data,
         provider=provider,
-        impostors=manifest.score.impostors,
-        genuines=manifest.score.genuines,
+        calibrated=scores is not None and manifest.quality is not None,
+        impostors=scores.impostors if scores else 0,
+        genuines=scores.genuines if scores else 0,
         thresholds=[
-            schemas.OperatingPoint(**point.model_dump()) for point in manifest.score.thresholds
+            schemas.OperatingPoint(**point.model_dump())
+            for point in (scores.thresholds if scores else ())
         ],
         metrics=manifest.metrics,
     )

@@ -27,7 +27,7 @@ async def _read(service: Service, image: bytes, selection: Selection) -> Read:
         face = (await service.pipeline(image, selection)).only()
     except (ImageError, FaceError) as error:
         return error
-    if face.quality.score < (least := service.settings.min_quality):
+    if face.quality.below(least := service.settings.min_quality):
         return LowQuality(
             f"The face's quality is {face.quality.score:.1f}, below the {least:g} that enrolling "
             "needs; send a sharper, larger or better lit photograph."

@@ -23,6 +23,7 @@ ServiceError                     500
 ├── CollectionExists             409
 ├── PersonExists                 409
 ├── BundleMismatch               409
+├── Uncalibrated                 409  an error rate was asked of a bundle that knows none
 ├── Overloaded                   503  with Retry-After
 └── StorageFull                  507
 
@@ -144,6 +145,10 @@ class PersonExists(ServiceError):
 
 class BundleMismatch(ServiceError):
     status, title = 409, "The collection was enrolled with another model"
+
+
+class Uncalibrated(ServiceError):
+    status, title = 409, "The bundle is not calibrated, so no error rate has a threshold"
 
 
 class Overloaded(ServiceError):

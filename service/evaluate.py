@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from models import pairs as lists
 from models.degradation import DEGRADATIONS
 from models.metrics import edc, fold_accuracy, threshold_at_fmr, tmr_at_fmr
+from models.pairs import Pair, PairsUnreadable
 from models.quality import falls_with
 from service.photographs import Degraded, PhotographsUnusable, read
 from service.pipeline import FaceFeatures, Pipeline
@@ -20,15 +21,6 @@ LEVELS = tuple(np.linspace(0, 1, 6))
 DISCARDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 NO_FACE = -1.0  # the similarity of a pair one of whose faces was not found: never a match
 Progress = Callable[[int], object]
-
-
-class Pair(NamedTuple):
-    """Two photographs, by path below the image folder, and whether they show the same person."""
-
-    fold: int
-    same: bool
-    first: str
-    second: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +55,11 @@ class QualityReport:
 
 
 def parse_pairs(path: Path) -> list[Pair]:
-    """An LFW `pairs.txt`: `folds n` or `n` first, then `name i j` or `name i other j` lines.
-
-    Raises PhotographsUnusable with the line that cannot be read.
-    """
+    """An LFW `pairs.txt`; raises PhotographsUnusable with the line that cannot be read."""
     try:
-        first, *lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        folds, per_class = (int(first[0]), int(first[1])) if len(first) > 1 else (1, int(first[0]))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise PhotographsUnusable(f"{path} is no LFW pairs file: {error}.") from error
-    if len(lines) != 2 * folds * per_class:
-        raise PhotographsUnusable(
-            f"{path} announces {2 * folds * per_class} pairs and holds {len(lines)}."
-        )
-    return [_pair(n // (2 * per_class), line, path) for n, line in enumerate(lines)]
-
-
-def _pair(fold: int, line: Sequence[str], path: Path) -> Pair:
-    try:
-        if len(line) == 3:
-            return Pair(fold, True, _photograph(line[0], line[1]), _photograph(line[0], line[2]))
-        name, i, other, j = line
-        return Pair(fold, False, _photograph(name, i), _photograph(other, j))
-    except ValueError as error:
-        raise PhotographsUnusable(f"{path}: cannot read the line {' '.join(line)!r}.") from error
-
-
-def _photograph(name: str, number: str) -> str:
-    return f"{name}/{name}_{int(number):04d}.jpg"
+        return lists.parse_pairs(path)
+    except PairsUnreadable as error:
+        raise PhotographsUnusable(str(error)) from error
 
 
 def photographs(pairs: Sequence[Pair], images: Path) -> list[str]:
@@ -193,9 +162,8 @@ def _correlation(
     levels, scores = [], []
     for item in swept:
         if item.kind == kind:
-            face = found[item]
             levels.append(item.level)
-            scores.append(0.0 if face is None else face.quality.score)
+            scores.append(max(0.0, _score(found[item])))
     return falls_with(np.array(levels), np.array(scores))
 
 
@@ -220,4 +188,4 @@ def _discard_curve(pairs: Sequence[Pair], faces: Sequence[FaceFeatures | None]) 
 
 
 def _score(face: FaceFeatures | None) -> float:
-    return -1.0 if face is None else face.quality.score
+    return -1.0 if face is None or face.quality.score is None else face.quality.score

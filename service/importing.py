@@ -1,4 +1,4 @@
-"""Makes a bundle of a recognizer, a detector and photographs to calibrate on."""
+"""Makes a bundle of a recognizer, a detector and, where there are any, photographs to calibrate on."""
 
 from __future__ import annotations
 
@@ -6,44 +6,29 @@ import asyncio
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import onnx
+from onnx import ModelProto
 
 from models import bundle as bundles
-from models.alignment import TEMPLATE_ID
-from models.bundle import Bundle, Loss, Manifest
+from models.assembly import Calibration, Description, assembling, golden_of
+from models.assembly import manifest as manifest_of
+from models.bundle import Bundle
 from models.bundle import Detector as DetectorConstants
-from models.golden import record
-from service.calibrate import UNCALIBRATED, Calibration, calibrate
+from service.calibrate import calibrate
 from service.detection import Detector
 from service.embedding import Recognizer
 from service.errors import BundleRefused
 from service.onnx import open_session
 from service.photographs import Photograph
-from service.runtime import open_pipeline
+from service.runtime import open_networks, open_pipeline
 from service.settings import Settings, from_environment
 from service.wrapping import Colors, wrapped
 
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a bundle says about itself and no file can tell."""
-
-    name: str
-    version: str
-    architecture: str
-    loss: str
-    license: str
-    training_data: list[str]
-    calibration_data: str
-    flip_fusion: bool = False
-    loss_constants: dict[str, float] = field(default_factory=dict)
+Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +46,74 @@ class Source:
 def import_bundle(
     source: Source,
     description: Description,
-    photographs: list[Photograph],
+    photographs: Sequence[Photograph] | None,
     out: Path,
-    progress: Callable[[int], object],
+    progress: Progress,
 ) -> Bundle:
     """Wraps, calibrates and describes; `out` holds the whole bundle afterwards or is untouched.
 
-    Raises BundleRefused or another StartupError for files that do not fit, and
-    PhotographsUnusable where they do not calibrate.
+    Without photographs the bundle is not calibrated. Raises BundleError, BundleRefused or another
+    StartupError for files that do not fit, and CalibrationRefused where the photographs do not.
     """
-    if (out / bundles.MANIFEST).exists():
-        raise BundleRefused(f"{out} holds a bundle already; choose another folder or delete it.")
     settings = from_environment()
-    with _beside(out) as scratch:
-        _copy(source, scratch)
+    with assembling(out) as scratch:
+        model = _copy(source, scratch)
         recognizer, detector = _open(scratch, settings)
-
-        async def calibrated() -> Calibration:
-            async with open_pipeline(settings, detector, recognizer, UNCALIBRATED) as pipeline:
-                return await calibrate(
-                    pipeline, photographs, progress, data=description.calibration_data
-                )
-
-        calibration = asyncio.run(calibrated())
-        bundles.write(scratch, _manifest(scratch, recognizer, description, calibration))
-        out.mkdir(parents=True, exist_ok=True)
-        # The manifest last: without it a folder is no bundle.
-        for path in sorted(scratch.iterdir(), key=lambda path: path.name == bundles.MANIFEST):
-            path.replace(out / path.name)
+        golden, calibration = golden_of(recognizer), None
+        if photographs is not None:
+            data = description.calibration_data
+            calibration = _calibrated(settings, detector, recognizer, photographs, progress, data)
+        made = manifest_of(
+            scratch,
+            description.completed({each.key: each.value for each in model.metadata_props}),
+            golden,
+            weights=sum(math.prod(weight.dims) for weight in model.graph.initializer),
+            calibration=calibration,
+        )
+        bundles.write(scratch, made)
     return bundles.load(out)
 
 
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A scratch folder on the same disk, so that files can be moved into place whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        yield Path(scratch)
+def calibrate_bundle(
+    settings: Settings, photographs: Sequence[Photograph], progress: Progress, *, data: str
+) -> Bundle:
+    """Puts a calibration into the settings' bundle; whatever goes wrong, the old manifest stays.
+
+    Raises as `import_bundle` does. Files, golden vectors and id of the bundle are the same after.
+    """
+    networks = open_networks(settings)
+    bundle = networks.bundle
+    score, quality = _calibrated(
+        settings, networks.detector, networks.recognizer, photographs, progress, data
+    )
+    update = {"score": score, "quality": quality}
+    bundles.write(bundle.directory, bundle.manifest.model_copy(update=update))
+    return bundles.load(bundle.directory)
 
 
-def _copy(source: Source, scratch: Path) -> None:
+def _calibrated(  # noqa: PLR0913 - a pipeline's parts, and what goes through it
+    settings: Settings,
+    detector: Detector,
+    recognizer: Recognizer,
+    photographs: Sequence[Photograph],
+    progress: Progress,
+    data: str,
+) -> Calibration:
+    async def run() -> Calibration:
+        async with open_pipeline(settings, detector, recognizer, None) as pipeline:
+            return await calibrate(pipeline, photographs, progress, data=data)
+
+    return asyncio.run(run())
+
+
+def _copy(source: Source, scratch: Path) -> ModelProto:
+    """Puts the files into `scratch`; the recognizer as it was written."""
     model = wrapped(source.recognizer, source.colors, mean=source.mean, scale=source.scale)
     onnx.save(model, str(scratch / bundles.RECOGNIZER))
     shutil.copyfile(source.detector, scratch / bundles.DETECTOR)
     if source.card is not None:
         shutil.copyfile(source.card, scratch / bundles.CARD)
+    return model
 
 
 def _open(scratch: Path, settings: Settings) -> tuple[Recognizer, Detector]:
@@ -113,37 +121,6 @@ def _open(scratch: Path, settings: Settings) -> tuple[Recognizer, Detector]:
     recognizer = open_session(scratch / bundles.RECOGNIZER, provider="cpu", threads=threads)
     detector = open_session(scratch / bundles.DETECTOR, provider="cpu", threads=threads)
     return Recognizer(recognizer), Detector(detector, DetectorConstants())
-
-
-def _manifest(
-    scratch: Path, recognizer: Recognizer, description: Description, calibration: Calibration
-) -> Manifest:
-    golden = record(recognizer)
-    names = [path.name for path in scratch.iterdir()]
-    return Manifest(
-        name=description.name,
-        version=description.version,
-        created=datetime.now(UTC).date(),
-        architecture=description.architecture,
-        parameters=_parameters(scratch / bundles.RECOGNIZER),
-        loss=Loss(name=description.loss, constants=description.loss_constants),
-        embedding_size=len(golden[0].vector()),
-        alignment=TEMPLATE_ID,
-        flip_fusion=description.flip_fusion,
-        license=description.license,
-        training_data=description.training_data,
-        detector=DetectorConstants(),
-        files={name: bundles.sha256(scratch / name) for name in sorted(names)},
-        golden=tuple(golden),
-        score=calibration.score,
-        quality=calibration.quality,
-    )
-
-
-def _parameters(path: Path) -> int:
-    """How many numbers the graph's weights hold."""
-    graph = onnx.load(str(path)).graph
-    return sum(math.prod(weight.dims) for weight in graph.initializer)
 
 
 def describe(directory: Path, card: Path | None, reports: Sequence[Path]) -> Bundle:

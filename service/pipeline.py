@@ -49,11 +49,18 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """`score` 0 to 100 from the feature `norm`, and the measures a person can act on."""
+    """`score` 0 to 100 from the feature `norm`, and the measures a person can act on.
 
-    score: float
+    An uncalibrated bundle gives no score.
+    """
+
+    score: float | None
     norm: float
     components: Components
+
+    def below(self, least: float) -> bool:
+        """Whether the score is known and too low."""
+        return self.score is not None and self.score < least
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,7 @@ class Pipeline:
         self,
         detector: Detector,
         embed: Batcher[Crop, tuple[NDArray[np.float32], float]],
-        calibration: QualityCalibration,
+        calibration: QualityCalibration | None,
         limits: Limits,
         budget: PixelBudget,
         pool: ThreadPoolExecutor,
@@ -149,7 +156,7 @@ class Pipeline:
         started = perf_counter()
         answers = await self._embed([face.crop for face in faces]) if faces else []
         qualities = [
-            Quality(self._calibration.score(norm), norm, face.components)
+            Quality(self._score(norm), norm, face.components)
             for face, (_, norm) in zip(faces, answers, strict=True)
         ]
         _note(times, "embed", started)
@@ -157,6 +164,9 @@ class Pipeline:
             FaceFeatures(face.detection, embedding, quality)
             for face, (embedding, _), quality in zip(faces, answers, qualities, strict=True)
         ]
+
+    def _score(self, norm: float) -> float | None:
+        return None if self._calibration is None else self._calibration.score(norm)
 
     async def _timed(
         self, times: dict[str, float], stage: str, work: Callable[..., T], *args: object

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,7 @@ from service.pipeline import Pipeline
 from service.settings import Settings
 from service.telemetry import MODEL, PixelBudget
 
+log = logging.getLogger("service")
 MAX_BATCH = 4  # on a CPU larger batches gain nothing and hold up the next caller
 
 
@@ -75,6 +77,8 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Opens the networks, then the gallery; closes the gallery. Raises StartupError."""
     networks = open_networks(settings)
     _check_rates(settings, networks.bundle)
+    if warning := uncalibrated(networks.bundle):
+        log.warning(warning)
     manifest = networks.bundle.manifest
     gallery = LocalGallery.open(
         settings.data_dir, bundle=manifest.id, dimension=manifest.embedding_size
@@ -87,11 +91,25 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
 
 def _check_rates(settings: Settings, bundle: Bundle) -> None:
     """A default rate nobody is calibrated for would fail every request that relies on it."""
+    if (scores := bundle.manifest.score) is None:
+        return
     try:
-        bundle.manifest.score.threshold(settings.fmr)
-        bundle.manifest.score.threshold_for_search(settings.fpir, persons=1)
+        scores.threshold(settings.fmr)
+        scores.threshold_for_search(settings.fpir, persons=1)
     except RateOutOfRange as error:
         raise StartupError(f"FACE_FMR or FACE_FPIR: {error}") from error
+
+
+def uncalibrated(bundle: Bundle) -> str | None:
+    """What a bundle cannot do for want of a calibration, and the remedy; None where it has one."""
+    kept = bundle.manifest
+    known = {
+        "/verify and /identify need a threshold in place of an error rate": kept.score,
+        "faces have no quality score": kept.quality,
+    }
+    missing = [consequence for consequence, value in known.items() if value is None]
+    remedy = f"'adaface calibrate {bundle.directory} --images DIR' calibrates it"
+    return f"{kept.id} is not calibrated: {', '.join(missing)}; {remedy}" if missing else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +135,10 @@ async def open_service(runtime: Runtime) -> AsyncIterator[Service]:
 
 @asynccontextmanager
 async def open_pipeline(
-    settings: Settings, detector: Detector, recognizer: Recognizer, quality: QualityCalibration
+    settings: Settings,
+    detector: Detector,
+    recognizer: Recognizer,
+    quality: QualityCalibration | None,
 ) -> AsyncIterator[Pipeline]:
     """The pipeline with its threads; leaving finishes what was accepted."""
     limits = Limits(max_pixels=settings.max_pixels)

@@ -25,6 +25,7 @@ class Request(BaseModel):
 
 EmbeddingFormat = Literal["none", "float", "base64"]
 Score = Annotated[float, Field(gt=0, lt=1)]
+Cosine = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 
 class FaceQuery(Request):
@@ -58,12 +59,18 @@ class VerifyQuery(DetectQuery):
     fmr: Score | None = Field(
         default=None, description="False match rate to decide at; the operator sets the default."
     )
+    threshold: Cosine | None = Field(
+        default=None, description="Similarity to decide at, in place of `fmr`."
+    )
 
 
 class IdentifyQuery(DetectQuery):
     collection: Id = Field(default="default", description="The collection searched.")
     fpir: Score | None = Field(
         default=None, description="Chance, per face, that a stranger is given a name."
+    )
+    threshold: Cosine | None = Field(
+        default=None, description="Similarity to decide at, in place of `fpir`."
     )
     limit: int = Field(default=5, ge=1, le=100, description="Most candidates per face.")
 
@@ -143,7 +150,11 @@ class Components(BaseModel):
 class Quality(BaseModel):
     """How well the face can be recognized."""
 
-    score: float = Field(ge=0, le=100, description="Calibrated from the norm; 50 is doubtful.")
+    score: float | None = Field(
+        ge=0,
+        le=100,
+        description="Calibrated from the norm; 50 is doubtful. Null where the bundle is not calibrated.",
+    )
     norm: float = Field(description="Length of the recognizer's feature.")
     components: Components
 
@@ -171,14 +182,14 @@ class Faces(BaseModel):
 
 
 class Verification(BaseModel):
-    """The answer to /verify."""
+    """The answer to /verify. What only a calibration can tell is null where there is none."""
 
     similarity: float = Field(description="Cosine, -1 to 1.")
     decision: Decision
     threshold: float = Field(description="The similarity from which two faces match.")
-    fmr: float = Field(description="The false match rate the threshold stands for.")
-    fmr_supported: bool = Field(description="False where the rate is extrapolated.")
-    probability: float = Field(description="Of being the same person, at even prior odds.")
+    fmr: float | None = Field(description="The false match rate the threshold stands for.")
+    fmr_supported: bool | None = Field(description="False where the rate is extrapolated.")
+    probability: float | None = Field(description="Of being the same person, at even prior odds.")
     reasons: list[str] = Field(description="Why a decision is inconclusive.")
     source: Face | None = Field(description="Null where an embedding was given.")
     target: Face | None
@@ -206,20 +217,22 @@ class Identified(BaseModel):
     decision: Decision
     candidates: list[Candidate] = Field(
         description="Persons at or above the threshold, best first. Those below are not told: "
-        "their scores would let a caller reconstruct templates."
+        "their scores would let a caller approximate templates, as a low `threshold` of its own does."
     )
     reasons: list[str]
 
 
 class Identification(BaseModel):
-    """The answer to /identify."""
+    """The answer to /identify. What only a calibration can tell is null where there is none."""
 
     collection: str
     person_count: int = Field(description="Persons searched.")
-    threshold: float
-    fpir: float = Field(description="Chance that a stranger is given a name, per face searched.")
-    fmr: float = Field(description="The rate per comparison that follows from it.")
-    fpir_supported: bool
+    threshold: float = Field(description="The similarity from which a person is a candidate.")
+    fpir: float | None = Field(
+        description="Chance that a stranger is given a name, per face searched."
+    )
+    fmr: float | None = Field(description="The rate per comparison that belongs to it.")
+    fpir_supported: bool | None = Field(description="False where the rate is extrapolated.")
     results: list[Identified]
     truncated: bool
     bundle: str
@@ -244,7 +257,7 @@ class EnrolledFace(BaseModel):
     """A face kept in the gallery; the image is not kept."""
 
     id: str
-    quality: float
+    quality: float | None = Field(description="Null where the bundle was not calibrated then.")
     norm: float
     detection_score: float | None
     created_at: datetime
@@ -304,7 +317,8 @@ class Model(BaseModel):
     license: str
     training_data: list[str]
     provider: str
-    impostors: int
+    calibrated: bool = Field(description="Whether error rates and quality scores are known.")
+    impostors: int = Field(description="Comparisons of strangers the thresholds stand on.")
     genuines: int
     thresholds: list[OperatingPoint]
     metrics: dict[str, float]

@@ -39,8 +39,8 @@ def wrapped(path: Path, colors: Colors | None, *, mean: float, scale: float) -> 
         return model
     if colors is None:
         raise BundleRefused(
-            f"{path} takes floats; say which colour order it was trained on: --colors bgr for "
-            "AdaFace's own checkpoints, --colors rgb for insightface's."
+            f"{path} takes floats; say which colour order it was trained on: --color bgr for "
+            "AdaFace's own checkpoints, --color rgb for insightface's."
         )
     _refuse_unless_recognizer(model, path)
     inner = compose.add_prefix(model, PREFIX)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.bundle import BundleError
+from models.calibration import CalibrationRefused
 from service.errors import StartupError
 from service.photographs import PhotographsUnusable
 from service.pipeline import Pipeline
@@ -35,7 +36,7 @@ def one_line() -> Iterator[None]:
     """Failures an operator can mend end the command with one line and exit status 1."""
     try:
         yield
-    except (StartupError, BundleError, PhotographsUnusable) as error:
+    except (StartupError, BundleError, PhotographsUnusable, CalibrationRefused) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}." if error.filename else str(error)
@@ -52,6 +53,13 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda steps: bar.advance(task, steps)
+
+
+@contextmanager
+def working(title: str) -> Iterator[Callable[[int], object]]:
+    """A spinner on a terminal's standard error, for what cannot say how far it is."""
+    with err.status(title):
+        yield lambda _: None
 
 
 def settings_for(bundle: Path | None) -> Settings:

@@ -11,6 +11,8 @@ from typing import Annotated, TypeVar
 import typer
 from rich.table import Table
 
+from models import bundle as bundles
+from models.pairs import Pair
 from service import evaluate
 from service.cli.console import (
     BundleOption,
@@ -22,7 +24,8 @@ from service.cli.console import (
     progress,
     settings_for,
 )
-from service.evaluate import Pair, PairsReport, QualityReport
+from service.errors import BundleRefused
+from service.evaluate import PairsReport, QualityReport
 from service.pipeline import Pipeline
 from service.runtime import open_networks
 
@@ -54,6 +57,10 @@ def quality(
 ) -> None:
     """Whether quality falls as photographs get worse, and what discarding the worst buys."""
     with one_line():
+        if bundles.load(settings_for(bundle).bundle).manifest.quality is None:
+            raise BundleRefused(
+                "The bundle has no quality scores; 'adaface calibrate' gives it some."
+            )
         listed = evaluate.parse_pairs(pairs)
         total = evaluate.count_degraded(listed)
         report = _measure(evaluate.evaluate_quality, bundle, images, listed, total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -11,12 +11,10 @@ from rich.table import Table
 from models import bundle as bundles
 from models.bundle import Bundle
 from models.calibration import ScoreCalibration
-from service import answers, photographs
-from service.calibrate import count_images
-from service.cli.console import JsonOption, one_line, out, print_json, progress, settings_for
-from service.importing import Description, Source, import_bundle
+from service import answers
+from service.cli.console import JsonOption, one_line, out, print_json, settings_for
 from service.importing import describe as describe_bundle
-from service.runtime import open_networks
+from service.runtime import open_networks, uncalibrated
 from service.settings import STARTER
 
 app = typer.Typer(help="Model bundles: list, show, verify, import.", no_args_is_help=True)
@@ -51,7 +49,7 @@ def show(directory: Directory = STARTER, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(answers.model(bundle, "cpu").model_dump(mode="json"))
     else:
-        _show(bundle)
+        print_bundle(bundle)
 
 
 @app.command()
@@ -62,17 +60,22 @@ def verify(directory: Directory = STARTER) -> None:
     out.print(f"{bundle.manifest.id}: files and golden vectors are as described.")
 
 
-def _show(bundle: Bundle) -> None:
+def print_bundle(bundle: Bundle) -> None:
+    """What a bundle is, for a person to read."""
     kept = bundle.manifest
     out.print(f"[bold]{kept.id}[/bold]: {kept.architecture}, {kept.parameters:,} parameters")
     out.print(f"license: {kept.license}")
     for data in kept.training_data:
         out.print(f"trained on: {data}")
+    if missing := uncalibrated(bundle):
+        out.print(missing + ", with one folder of photographs per person in DIR", markup=False)
+    if (score := kept.score) is None:
+        return
     out.print(
-        f"calibrated on {kept.score.data}: {kept.score.impostors:,} impostor and "
-        f"{kept.score.genuines:,} genuine comparisons"
+        f"calibrated on {score.data}: {score.impostors:,} impostor and {score.genuines:,} "
+        "genuine comparisons"
     )
-    out.print(_thresholds(kept.score))
+    out.print(_thresholds(score))
 
 
 def _thresholds(score: ScoreCalibration) -> Table:
@@ -102,71 +105,3 @@ def describe(
         bundle = describe_bundle(directory, card, report or [])
     for name, value in sorted(bundle.manifest.metrics.items()):
         out.print(f"{name}: {value:g}")
-
-
-def _constants(given: list[str]) -> dict[str, float]:
-    try:
-        return {name: float(value) for name, value in (each.split("=") for each in given)}
-    except ValueError as error:
-        raise typer.BadParameter("--loss-constant takes name=number.") from error
-
-
-@app.command("import")
-def import_(  # noqa: PLR0913 - one option for each fact that no file can tell
-    recognizer: Annotated[Path, typer.Argument(help="ONNX recognizer.")],
-    directory: Annotated[Path, typer.Option("--out", help="Directory of the new bundle.")],
-    images: Annotated[
-        Path,
-        typer.Option(
-            help="Photographs to calibrate on, one folder per person; of people the recognizer "
-            "was not trained on."
-        ),
-    ],
-    name: Annotated[str, typer.Option(help="Name of the bundle, lower case.")],
-    detector: Annotated[Path, typer.Option(help="SCRFD detector.")] = STARTER / bundles.DETECTOR,
-    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1.0.0",
-    colors: Annotated[
-        Literal["rgb", "bgr"] | None,
-        typer.Option(
-            help="Colour order of a float recognizer: bgr for AdaFace's, rgb for insightface's."
-        ),
-    ] = None,
-    mean: Annotated[
-        float, typer.Option(help="Subtracted from a float recognizer's pixels.")
-    ] = 127.5,
-    scale: Annotated[float, typer.Option(help="Divides them.")] = 127.5,
-    architecture: Annotated[str, typer.Option(help="For the manifest.")] = "unknown",
-    loss: Annotated[str, typer.Option(help="For the manifest.")] = "unknown",
-    loss_constant: Annotated[
-        list[str] | None, typer.Option(help="name=number, for the manifest; may be repeated.")
-    ] = None,
-    license_: Annotated[str, typer.Option("--license", help="For the manifest.")] = "unknown",
-    trained_on: Annotated[
-        list[str] | None, typer.Option(help="Training data; may be given several times.")
-    ] = None,
-    calibrated_on: Annotated[
-        str | None, typer.Option(help="What the photographs are; default: the folder's name.")
-    ] = None,
-    flip_fusion: Annotated[
-        bool, typer.Option("--flip-fusion", help="The graph adds the mirror image's feature.")
-    ] = False,
-    card: Annotated[Path | None, typer.Option(help="MODEL_CARD.md to include.")] = None,
-) -> None:
-    """Make a bundle of an ONNX recognizer: wrap it, calibrate it, describe it."""
-    source = Source(recognizer, detector, card, colors, mean, scale)
-    description = Description(
-        name=name,
-        version=version,
-        architecture=architecture,
-        loss=loss,
-        license=license_,
-        training_data=trained_on or ["unknown"],
-        calibration_data=calibrated_on or images.name,
-        flip_fusion=flip_fusion,
-        loss_constants=_constants(loss_constant or []),
-    )
-    with one_line():
-        shown = photographs.folder(images)
-        with progress("calibrating", count_images(len(shown))) as advance:
-            bundle = import_bundle(source, description, shown, directory, advance)
-    _show(bundle)

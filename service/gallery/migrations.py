@@ -64,4 +64,12 @@ CREATE TRIGGER face_removed AFTER DELETE ON faces BEGIN
 END;
 """
 
-MIGRATIONS: Final = (_FIRST,)
+# A bundle that is not calibrated gives no quality. SQLite cannot take NOT NULL off a column.
+_NULLABLE_QUALITY: Final = """
+ALTER TABLE faces RENAME COLUMN quality TO graded;
+ALTER TABLE faces ADD COLUMN quality REAL;
+UPDATE faces SET quality = graded;
+ALTER TABLE faces DROP COLUMN graded;
+"""
+
+MIGRATIONS: Final = (_FIRST, _NULLABLE_QUALITY)

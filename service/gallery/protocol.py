@@ -54,14 +54,14 @@ class NewFace:
 
     embedding: NDArray[np.float32]
     norm: float
-    quality: float  # 0 to 100
+    quality: float | None  # 0 to 100, None where the bundle is not calibrated
     detection_score: float | None  # 0 to 1, None for a crop that came aligned
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
     id: str
-    quality: float
+    quality: float | None
     norm: float
     detection_score: float | None
     created_at: datetime

@@ -142,7 +142,7 @@ class Records:
 
     def add_face(self, person: Kept[Person], new: NewFace) -> Face:
         """The face as it was kept; its vector is stored as little-endian float32."""
-        id_, score = uuid4().hex, new.detection_score
+        id_, quality, score = uuid4().hex, new.quality, new.detection_score
         self._run(
             """INSERT INTO faces
                 (id, person, embedding, norm, quality, detection_score, created_at)
@@ -151,7 +151,7 @@ class Records:
             person=person.key,
             embedding=new.embedding.astype(FLOAT).tobytes(),
             norm=float(new.norm),
-            quality=float(new.quality),
+            quality=None if quality is None else float(quality),
             detection_score=None if score is None else float(score),
             now=_now(),
         )

@@ -18,6 +18,7 @@ from service.errors import (
     InvalidEmbedding,
     NoFaceFound,
     SeveralFacesFound,
+    Uncalibrated,
     UnsupportedRate,
 )
 from service.pipeline import FaceFeatures, Reading, Selection
@@ -60,18 +61,25 @@ async def embed_faces(
     "/verify",
     openapi_extra=bodies.documented(schemas.VerifyBody, "source", "target", raw_body=False),
     responses=problems(
-        *COMMON, *IMAGE, NoFaceFound, SeveralFacesFound, InvalidEmbedding, UnsupportedRate
+        *COMMON,
+        *IMAGE,
+        NoFaceFound,
+        SeveralFacesFound,
+        InvalidEmbedding,
+        UnsupportedRate,
+        Uncalibrated,
     ),
 )
 async def verify_faces(
     request: Request, query: Annotated[schemas.VerifyQuery, Query()], service: Served
 ) -> schemas.Verification:
-    """Whether two faces are the same person, at a chosen false match rate."""
+    """Whether two faces are the same person, at a chosen false match rate or threshold."""
+    point = answers.verification_point(service, query)
     given = await bodies.sides(request, service.bundle.manifest.embedding_size)
     source, target = await asyncio.gather(
         *(_side(service, *each, query) for each in zip(("source", "target"), given, strict=True))
     )
-    return answers.verification(service, source, target, query)
+    return answers.verification(service, source, target, point, query.embedding)
 
 
 @router.post(
@@ -85,6 +93,7 @@ async def verify_faces(
         UnsupportedRate,
         CollectionNotFound,
         BundleMismatch,
+        Uncalibrated,
     ),
 )
 async def identify_faces(
@@ -93,10 +102,10 @@ async def identify_faces(
     service: Served,
     out: Response,
 ) -> schemas.Identification:
-    """Who of a collection the faces are, at a chosen false positive rate per search."""
+    """Who of a collection the faces are, at a chosen false positive rate per search, or threshold."""
     given = await bodies.probes(request, service.bundle.manifest.embedding_size)
     persons = await asyncio.to_thread(service.gallery.size, query.collection)
-    point = answers.search_point(service, query.fpir, persons)
+    point = answers.search_point(service, query, persons)
     faces, vectors, truncated = await _probes(service, given, query, out)
     found = await asyncio.to_thread(service.gallery.search, query.collection, vectors, query.limit)
     return answers.identification(

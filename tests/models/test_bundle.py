@@ -80,6 +80,17 @@ def test_a_manifest_survives_being_written(directory: Path) -> None:
     assert bundles.load(directory).manifest == before
 
 
+def test_a_bundle_may_be_uncalibrated(directory: Path) -> None:
+    manifest = json.loads((directory / bundles.MANIFEST).read_text())
+    change(directory, score=None, quality=None)
+    uncalibrated = bundles.load(directory).manifest
+    assert (uncalibrated.score, uncalibrated.quality) == (None, None)
+    assert uncalibrated.id == bundles.load(STARTER).manifest.id
+    del manifest["score"], manifest["quality"]
+    (directory / bundles.MANIFEST).write_text(json.dumps(manifest))
+    assert bundles.load(directory).manifest == uncalibrated
+
+
 def project(crops: np.ndarray) -> Features:
     """A recognizer of colors: a fixed random projection."""
     weights = np.random.default_rng(0).normal(size=(48, 16))

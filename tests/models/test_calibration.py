@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.calibration import RateOutOfRange, ScoreCalibration, fit_scores
+from models.calibration import (
+    CalibrationRefused,
+    RateOutOfRange,
+    ScoreCalibration,
+    calibrate_scores,
+    fit_scores,
+    pairwise,
+)
 from models.metrics import (
     best_threshold,
     edc,
@@ -126,3 +133,59 @@ def test_discarding_by_an_oracle_removes_the_errors_first() -> None:
     assert curve[0] == pytest.approx(0.2)
     assert curve == sorted(curve, reverse=True)
     assert curve[2] == 0
+
+
+def test_a_rate_above_the_largest_calibrated_one_is_not_supported() -> None:
+    assert FITTED.supported(0.1)
+    assert not FITTED.supported(0.11)
+
+
+def test_millions_of_impostors_are_fitted_like_those_they_repeat() -> None:
+    many = fit_scores(GENUINE, np.repeat(IMPOSTOR, 12), data="normals")
+    assert many.impostors == 12 * FITTED.impostors
+    assert many.slope == pytest.approx(FITTED.slope, rel=1e-4)
+    assert many.intercept == pytest.approx(FITTED.intercept, rel=1e-4)
+
+
+def people(count: int, images: int, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors around a random direction for each person, and whom they show."""
+    rng = np.random.default_rng(0)
+    persons = np.repeat([f"person {n}" for n in range(count)], images)
+    centers = np.repeat(rng.normal(size=(count, size)), images, axis=0)
+    vectors = centers + 0.5 * rng.normal(size=centers.shape)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), persons
+
+
+@pytest.mark.parametrize("count", [2, 256, 301, 520])
+def test_every_pair_is_compared_once(count: int) -> None:
+    vectors, persons = people(count, 1)
+    persons = np.arange(count) // 2
+    genuine, impostor = pairwise(vectors, persons)
+    first, second = np.triu_indices(count, k=1)
+    wanted = (vectors @ vectors.T)[first, second].astype(float)
+    same = persons[first] == persons[second]
+    assert np.allclose(np.sort(genuine), np.sort(wanted[same]), atol=1e-6)
+    assert np.allclose(np.sort(impostor), np.sort(wanted[~same]), atol=1e-6)
+
+
+def test_vectors_of_known_people_calibrate() -> None:
+    fitted = calibrate_scores(*people(40, 3), data="made up")
+    assert (fitted.genuines, fitted.impostors) == (40 * 3, 120 * 119 // 2 - 120)
+    assert fitted.thresholds[2].tmr == 1
+    assert 0.2 < fitted.threshold(1e-3) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        (people(19, 2), "at least 20 people, 19 were"),
+        (people(30, 1), "two images of at least one person"),
+        ((people(30, 2)[0] * np.float32(np.nan), people(30, 2)[1]), "NaN"),
+        ((np.empty(0, np.float32), np.empty(0, str)), "at least 20 people, 0 were"),
+    ],
+)
+def test_vectors_that_cannot_calibrate_are_refused(
+    given_: tuple[np.ndarray, np.ndarray], said: str
+) -> None:
+    with pytest.raises(CalibrationRefused, match=said):
+        calibrate_scores(*given_, data="made up")

@@ -18,7 +18,7 @@ import httpx
 
 ADAFACE = [str(Path(sys.executable).parent / "adaface")]
 ADDRESS = re.compile(r"http://(\S+) serves")
-PATIENCE = 60.0
+PATIENCE = 180.0  # calibrating takes 10 s of two idle cores, and they may not be idle
 
 
 def environment(**settings: Any) -> dict[str, str]:

@@ -174,6 +174,28 @@ def test_more_persons_take_more_similarity(client: httpx.Client, collection: str
     assert second["threshold"] > first["threshold"]
 
 
+def test_a_threshold_searches_like_the_rate_it_stands_for(
+    client: httpx.Client, collection: str
+) -> None:
+    for person, body in (("one", photographs.astronaut()), ("two", photographs.portrait())):
+        enrolled(client, collection, person, body)
+    asked = identified(client, collection, photographs.astronaut(), fpir=0.003)
+    cut = asked["threshold"]
+    given = identified(client, collection, photographs.astronaut(), threshold=cut)
+    assert given["fpir"] == pytest.approx(0.003, rel=1e-3)
+    assert given["fmr"] == pytest.approx(asked["fmr"], rel=1e-3)
+    assert given["fpir_supported"] is True
+    assert given["results"] == asked["results"]
+    assert names(identified(client, collection, photographs.group(), threshold=0.99)) == [[]] * 6
+
+
+def test_a_rate_and_a_threshold_together_are_refused(client: httpx.Client, collection: str) -> None:
+    query = {"collection": collection, "fpir": 0.01, "threshold": 0.4}
+    answer = client.post("/identify", json={"embeddings": [[1.0] * 128]}, params=query)
+    assert problem(answer) == (422, "invalid-request")
+    assert "fpir" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_gallery_is_there_after_a_restart(tmp_path: Path, number: int) -> None:
     directory = tmp_path / "data"

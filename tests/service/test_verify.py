@@ -9,6 +9,8 @@ import pytest
 
 from tests import photographs
 
+from .serving import problem
+
 
 def compared(client: httpx.Client, source: bytes, target: bytes, **query: object) -> dict:
     answer = client.post("/verify", files={"source": source, "target": target}, params=query)
@@ -68,3 +70,51 @@ def test_a_face_too_poor_to_judge_is_inconclusive(client: httpx.Client) -> None:
     assert answer["source"]["quality"]["score"] < 10 < answer["target"]["quality"]["score"]
     assert answer["decision"] == "inconclusive"
     assert answer["reasons"] == ["low-quality"]
+
+
+def test_a_threshold_stands_for_the_rate_that_asks_for_it(client: httpx.Client) -> None:
+    body = photographs.astronaut()
+    for fmr in (1e-1, 1e-3, 2e-4):
+        asked = compared(client, body, body, fmr=fmr)
+        given = compared(client, body, body, threshold=asked["threshold"])
+        assert given["threshold"] == asked["threshold"]
+        assert given["fmr"] == pytest.approx(fmr, rel=1e-3)
+        assert given["probability"] == asked["probability"]
+    assert given["fmr_supported"] is True
+
+
+def test_a_threshold_decides(client: httpx.Client) -> None:
+    files = photographs.astronaut(), photographs.portrait()
+    similarity = compared(client, *files)["similarity"]
+    below, above = similarity - 0.001, min(1.0, similarity + 0.001)
+    assert compared(client, *files, threshold=below)["decision"] == "match"
+    assert compared(client, *files, threshold=above)["decision"] == "no_match"
+
+
+@pytest.mark.parametrize("threshold", [-1, -0.2, 0.95])
+def test_a_threshold_beyond_the_evidence_is_marked(client: httpx.Client, threshold: float) -> None:
+    body = photographs.crop()
+    answer = compared(client, body, body, aligned=True, threshold=threshold)
+    assert answer["fmr_supported"] is False
+    assert 0 < answer["fmr"] <= 1
+
+
+def test_a_rate_and_a_threshold_together_are_refused(client: httpx.Client) -> None:
+    vector = {"embedding": [0.5] * 128}
+    both = {"fmr": 1e-3, "threshold": 0.4}
+    answer = client.post("/verify", json={"source": vector, "target": vector}, params=both)
+    assert problem(answer) == (422, "invalid-request")
+    assert "fmr" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf", "-inf", "1.01", "-1.01", "", "high"])
+@pytest.mark.parametrize("path", ["/verify", "/identify"])
+def test_a_threshold_that_is_no_cosine_is_refused(
+    client: httpx.Client, path: str, threshold: str
+) -> None:
+    vector = [0.5] * 128
+    side = {"embedding": vector}
+    body = {"/verify": {"source": side, "target": side}, "/identify": {"embeddings": [vector]}}
+    answer = client.post(path, json=body[path], params={"threshold": threshold})
+    assert problem(answer) == (422, "invalid-request")
+    assert "threshold" in answer.json()["detail"]
