@@ -1,42 +1,14 @@
-"""The IR family of AdaFace (CVPR 2022, released `net.py` layout) and its narrow CPU-sized sibling."""
+"""The IR networks of AdaFace (CVPR 2022), in the layout of the released `net.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
+from training.backbones.backbone import Backbone, Shape
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """One row of the architecture table.
-
-    `widths` are the channels of the four stages, `units` their block counts, `stem_stride` the
-    stride of the first convolution and `columns` the part of the 112 columns the network looks
-    at (the face; the outer columns are background on an aligned crop).
-    """
-
-    units: tuple[int, int, int, int]
-    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
-    stem_stride: int = 1
-    columns: tuple[int, int] = (0, 112)
-    embedding: int = 512
-    dropout: float = 0.4
-
-
-ARCHITECTURES = {
-    "ir_18": Shape((2, 2, 2, 2)),
-    "ir_34": Shape((3, 4, 6, 3)),
-    "ir_50": Shape((3, 4, 14, 3)),
-    "ir_101": Shape((3, 13, 30, 3)),
-    # A stride-2 stem and dense narrow stages: 3-4x the training speed of MobileFaceNet on a CPU,
-    # where depthwise convolutions are memory-bound. The columns are those its teacher sees.
-    "ir_starter": Shape(
-        (2, 2, 3, 2), (24, 48, 96, 192), stem_stride=2, columns=(8, 104), embedding=128, dropout=0.0
-    ),
-}
+__all__ = ["IR", "Backbone", "Unit"]
 
 
 class Unit(nn.Module):
@@ -44,13 +16,7 @@ class Unit(nn.Module):
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
-        self.shortcut_layer: nn.Module = (
-            nn.MaxPool2d(1, stride)
-            if inputs == width
-            else nn.Sequential(
-                nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width)
-            )
-        )
+        self.shortcut_layer = _shortcut(inputs, width, stride)
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(inputs),
             nn.Conv2d(inputs, width, 3, 1, 1, bias=False),
@@ -65,16 +31,22 @@ class Unit(nn.Module):
         return summed
 
 
-class Backbone(nn.Module):
-    """A recognizer: aligned faces in, raw features out; direction is identity, length quality.
+def _shortcut(inputs: int, width: int, stride: int) -> nn.Module:
+    if inputs != width:
+        return nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+    # Officially a 1x1 pool everywhere: at stride 1 (45 of IR-101's 49) that is a copy of x.
+    return nn.MaxPool2d(1, stride) if stride > 1 else nn.Identity()
 
-    Module names reproduce the state-dict keys of the official checkpoints (`input_layer.0.weight`,
-    `body.N.res_layer.M.*`, `output_layer.3.weight`).
+
+class IR(Backbone):
+    """Module names reproduce the state-dict keys of the official checkpoints.
+
+    `input_layer.0.weight`, `body.N.res_layer.M.*`, `body.N.shortcut_layer.M.*`,
+    `output_layer.3.weight`: they load without renaming.
     """
 
     def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
+        super().__init__(shape)
         first = shape.widths[0]
         self.input_layer = nn.Sequential(
             nn.Conv2d(3, first, 3, shape.stem_stride, 1, bias=False),
@@ -82,12 +54,11 @@ class Backbone(nn.Module):
             nn.PReLU(first),
         )
         self.body = nn.Sequential(*_stages(shape))
-        rows, columns = _reduced(112, shape), _reduced(shape.columns[1] - shape.columns[0], shape)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(shape.widths[-1]),
             nn.Dropout(shape.dropout),
             nn.Flatten(),
-            nn.Linear(shape.widths[-1] * rows * columns, shape.embedding),
+            nn.Linear(shape.flat, shape.embedding),
             # No affine part: in training the mean squared norm over a batch is the embedding
             # size, which is what makes the norm a relative quality measure (AdaFace, section 3.2).
             nn.BatchNorm1d(shape.embedding, affine=False),
@@ -111,24 +82,9 @@ def _stages(shape: Shape) -> list[Unit]:
     return units
 
 
-def _reduced(side: int, shape: Shape) -> int:
-    for stride in (shape.stem_stride, 2, 2, 2, 2):
-        side = -(-side // stride)
-    return side
-
-
 def _initialize(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.Linear):
+    # There are no numbers on the meta device, yet drawing them loads PyTorch's compiler: 3 s.
+    if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def build(name: str) -> Backbone:
-    """The backbone called `name` in ARCHITECTURES, freshly initialized.
-
-    Raises KeyError for a name that is not in the table.
-    """
-    backbone = Backbone(ARCHITECTURES[name])
-    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs
-    return backbone

@@ -1,4 +1,4 @@
-"""The distillation teacher: a MobileFaceNet read from an .npz of state-dict arrays."""
+"""MobileFaceNet (arXiv 1804.07573), the teacher of the starter, read from an .npz of arrays."""
 
 from __future__ import annotations
 
@@ -84,21 +84,13 @@ class MobileFaceNet(nn.Module):
 
 
 def load(path: Path) -> MobileFaceNet:
-    """The teacher in `path`, in eval mode; strict, so a foreign layout is refused.
+    """The network in `path`, in eval mode; strict, so a foreign layout is refused.
 
     Raises FileNotFoundError, or RuntimeError naming missing and unexpected keys.
     """
     with np.load(path, allow_pickle=False) as arrays:
         state = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    teacher = MobileFaceNet()
-    teacher.load_state_dict(state)
-    teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs
-    return teacher.eval()
-
-
-@torch.inference_mode()
-def embed(teacher: MobileFaceNet, crops: np.ndarray) -> Tensor:
-    """(n, 112, 112, 3) uint8 RGB crops -> (n, 128) unit float32 embeddings."""
-    x = torch.from_numpy(crops[:, :, 8:104]).permute(0, 3, 1, 2).float()
-    features = teacher((x - 127.5) / 128)
-    return nn.functional.normalize(features)
+    network = MobileFaceNet()
+    network.load_state_dict(state)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch's stubs
+    return network.eval()

@@ -1,0 +1,1 @@
+"""Weights that come from elsewhere: other people's checkpoints, and recognizers exported before."""
