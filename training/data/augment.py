@@ -11,6 +11,7 @@ from models.degradation import DEGRADATIONS
 from training.data.crops import Image
 
 MIDDLE = (55.5, 55.5)
+SHARES = [0.4 if name == "jpeg" else 0.2 for name in DEGRADATIONS]
 
 
 class View(NamedTuple):
@@ -18,15 +19,6 @@ class View(NamedTuple):
 
     image: Image
     severity: float
-
-
-def generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one sample: a function of (seed, epoch, index) and nothing else.
-
-    So a run is the same for any number of workers and after a resume. (The official trainer's
-    workers repeat each other's draws; see pytorch PR 56488.)
-    """
-    return np.random.default_rng((seed, epoch, index))
 
 
 def augment(image: Image, rng: np.random.Generator) -> View:
@@ -76,11 +68,22 @@ def _occluded(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _degraded(image: Image, rng: np.random.Generator) -> View:
-    """None, one or two degradations; their levels lean to the mild end."""
-    count = rng.choice((0, 1, 2), p=(0.4, 0.4, 0.2))
+    """None, one or two degradations, JPEG most often; their levels lean to the mild end."""
+    count = rng.choice((0, 1, 2), p=(0.35, 0.45, 0.2))
     kept = 1.0
-    for name in rng.permutation(list(DEGRADATIONS))[:count]:
+    for name in rng.choice(list(DEGRADATIONS), count, replace=False, p=SHARES):
         level = float(rng.random() ** 1.5)
-        image = DEGRADATIONS[name](image, level, rng)
+        image = (_compressed if name == "jpeg" else DEGRADATIONS[name])(image, level, rng)
         kept *= 1 - level
     return View(image, 1 - kept)
+
+
+def _compressed(image: Image, level: float, rng: np.random.Generator) -> Image:
+    """JPEG at the size the face had in some photograph: blocks 4 to 10 pixels wide in the crop.
+
+    With blocks of 8 only, the student's norm hardly saw the compression of whole photographs.
+    """
+    side = round(112 * np.exp(rng.uniform(np.log(0.8), np.log(2.0))))
+    scaled = np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
+    coded = DEGRADATIONS["jpeg"](scaled, level, rng)
+    return np.asarray(cv2.resize(coded, (112, 112), interpolation=cv2.INTER_LINEAR), np.uint8)

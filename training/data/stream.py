@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.data.augment import augment, generator
+from training.data.augment import augment
 from training.data.crops import UNKNOWN, Crops
+from training.data.order import generator, permutation
 from training.data.targets import Targets, image
 
 
@@ -36,7 +35,7 @@ class Stream(Dataset[Sample]):
 
     def __getitem__(self, position: int) -> Sample:
         epoch, rank = divmod(position, len(self))
-        index = int(_order(self.seed, epoch, len(self))[rank])
+        index = int(permutation(self.seed, epoch, len(self))[rank])
         clean = image(self.crops, self.targets, index)
         view = augment(clean, generator(self.seed, epoch, index))
         label = self.crops.labels[index] if index < len(self.crops) else UNKNOWN
@@ -46,11 +45,6 @@ class Stream(Dataset[Sample]):
             torch.tensor(label),
             torch.tensor(view.severity, dtype=torch.float32),
         )
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
-    return np.random.default_rng((seed, epoch)).permutation(size)
 
 
 def batches(stream: Stream, first: int, last: int, size: int, workers: int) -> DataLoader[Sample]:
