@@ -8,7 +8,7 @@ RUN ?= runs/starter
 MEASURE = .venv/bin/adaface evaluate
 MEASURED = --bundle $(RUN)/bundle --images $(DATA)/lfw_dev/images --pairs $(DATA)/lfw_dev/pairs.txt --json
 
-.PHONY: serve test test-service test-training lint docs lock train-recognizer train-detector starter benchmark clean
+.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter benchmark benchmark-training clean
 
 serve: .venv/.serve
 	.venv/bin/adaface serve
@@ -39,12 +39,20 @@ lint: .venv/.test
 	.venv/bin/python $(PIP) --no-deps -r requirements/test.txt
 	touch $@
 
-.venv-train/.train: requirements/test.txt pyproject.toml
+.venv-train/.train: requirements/train.txt pyproject.toml
 	test -x $(TRAIN) || $(PYTHON) -m venv .venv-train
-	$(TRAIN) $(PIP) --no-deps -r requirements/test.txt
+	$(TRAIN) $(PIP) --no-deps -r requirements/train.txt
 	$(TRAIN) $(PIP) torch==2.13.0
 	$(TRAIN) $(PIP) --no-deps -e .
 	touch $@
+
+train-environment: .venv-train/.train
+
+# From pictures to an answering service, on invented people: no data, a CPU, three minutes.
+smoke: .venv-train/.train
+	rm -rf runs/smoke
+	$(TRAIN) -m training --config smoke --out runs/smoke --look-every 25
+	$(TRAIN) -m tests.smoke runs/smoke
 
 docs: .venv/.serve
 	.venv/bin/python -m service.documents
@@ -55,7 +63,7 @@ lock:
 # The starter bundle, from data to files. Training goes on where it was stopped; the model card is
 # written by hand and put in with `adaface models describe`.
 train-recognizer: .venv-train/.train
-	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1177600 --lr 0.012
+	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1715200 --lr 0.012
 
 train-detector: .venv-train/.train
 	$(TRAIN) -m training.detector --data $(DATA) --out $(RUN)/detector --steps 5100 --logit-shift -0.619
@@ -77,6 +85,9 @@ starter: .venv-train/.train .venv/.serve
 
 benchmark: .venv/.test
 	.venv/bin/python tests/benchmarks/embed.py
+
+benchmark-training: .venv-train/.train
+	$(TRAIN) tests/benchmarks/train.py
 
 clean:
 	rm -rf .venv .venv-train

@@ -35,6 +35,9 @@ def main() -> None:
     serve = resolve(project["dependencies"])
     files = {"serve": serve}
     files["test"] = resolve([*serve, *extras["test"]])
+    # torch itself is installed by name: its file may lie on the disk, and is pinned in pyproject.
+    beside_torch = [each for each in extras["train"] if not each.startswith("torch==")]
+    files["train"] = resolve([*files["test"], *beside_torch])
     for name, lines in files.items():
         path = HERE / f"{name}.txt"
         path.write_text(HEADER.format(name=path.name) + "\n".join(lines) + "\n")

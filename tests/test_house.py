@@ -18,8 +18,9 @@ SOURCES = [
     for path in sorted((ROOT / part).rglob("*.py"))
 ]
 OWNERS = {
-    "onnxruntime": {"service/onnx.py", "training/export.py", "training/detector/export.py",
-                    "training/detector/evaluate.py"},
+    "onnxruntime": {"service/onnx.py", "training/parity.py", "training/precision.py",
+                    "training/evaluate/embedder.py",
+                    "training/detector/export.py", "training/detector/evaluate.py"},
     "faiss": {"service/gallery/index.py"},
 }  # fmt: skip
 

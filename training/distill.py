@@ -9,7 +9,7 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -23,14 +23,16 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeR
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import checkpoint, teacher
+from training import checkpoint, pool
 from training.adaface import AdaFace
 from training.backbones import build
-from training.data import crops, targets
+from training.console import log_to_stderr, one_line
 from training.data.crops import UNKNOWN, Crops
 from training.data.stream import Sample, Stream, batches
 from training.data.targets import Targets
+from training.importers import exported
 from training.muon import Muon
+from training.partial_fc import Head
 
 log = logging.getLogger("training.distill")
 
@@ -47,8 +49,8 @@ class Recipe:
     decay: float = 0.5  # share of the run over which the rate falls linearly to zero
     mixtures: int = 20_000
     identity_weight: float = 0.02
-    norm_weight: float = 2.0
-    severity_weight: float = 0.8  # of degradation against agreement in what the norm is taught
+    norm_weight: float = 4.0
+    severity_weight: float = 0.3  # of degradation against agreement in what the norm is taught
     seed: int = 0
 
     @property
@@ -75,16 +77,15 @@ class Losses(NamedTuple):
 class Student(nn.Module):
     """The network under training with its class weights."""
 
-    def __init__(self, recipe: Recipe, pool: Crops, words: Targets) -> None:
+    def __init__(self, recipe: Recipe, people: Crops, words: Targets) -> None:
         super().__init__()
-        self.backbone = build(recipe.architecture)
+        self.backbone = build(recipe.architecture, embedding=words.embeddings.shape[1])
         self.severity_weight = recipe.severity_weight
-        self.head = AdaFace(words.embeddings.shape[1], pool.identities)
-        self.head.weight.data.copy_(_class_means(pool, words))
+        self.head = Head(AdaFace(), words.embeddings.shape[1], people.identities)
+        self.head.weight.data.copy_(_class_means(people, words))
 
     def forward(self, batch: Sample) -> Losses:
-        x = batch.image.permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
-        features = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        features = self.backbone(_pixels(batch))
         agreement = (functional.normalize(features) * batch.target).sum(dim=1)
         known = batch.label != UNKNOWN
         return Losses(
@@ -92,6 +93,12 @@ class Student(nn.Module):
             identity=self.head(features[known], batch.label[known]),
             norm=norm_loss(features, agreement.detach() - self.severity_weight * batch.severity),
         )
+
+
+def _pixels(batch: Sample) -> Tensor:
+    """(n, 112, 112, 3) uint8 as (n, 3, 112, 112) in [-1, 1]."""
+    x = batch.image.permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def norm_loss(features: Tensor, merit: Tensor) -> Tensor:
@@ -108,21 +115,21 @@ def norm_loss(features: Tensor, merit: Tensor) -> Tensor:
     return functional.smooth_l1_loss(length, wanted, beta=0.1)
 
 
-def _class_means(pool: Crops, words: Targets) -> Tensor:
+def _class_means(people: Crops, words: Targets) -> Tensor:
     """Class weights start where the teacher puts each identity: no epoch is spent finding out."""
-    sums = np.zeros((pool.identities, words.embeddings.shape[1]), np.float32)
-    known = pool.labels != UNKNOWN
-    np.add.at(sums, pool.labels[known], words.embeddings[: len(pool)][known])
+    sums = np.zeros((people.identities, words.embeddings.shape[1]), np.float32)
+    known = people.labels != UNKNOWN
+    np.add.at(sums, people.labels[known], words.embeddings[: len(people)][known])
     return functional.normalize(torch.from_numpy(sums))
 
 
 class Run:
     """A student, its optimizers and how far it has come."""
 
-    def __init__(self, recipe: Recipe, pool: Crops, words: Targets, out: Path) -> None:
+    def __init__(self, recipe: Recipe, people: Crops, words: Targets, out: Path) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.path = recipe, out / "student.pt"
-        self.student = Student(recipe, pool, words)
+        self.student = Student(recipe, people, words)
         matrices = [p for p in self.student.backbone.parameters() if p.ndim > 1]
         vectors = [p for p in self.student.backbone.parameters() if p.ndim == 1]
         self.optimizers = (
@@ -161,6 +168,15 @@ class Run:
     def save(self) -> None:
         checkpoint.save(self.path, self.state())
 
+    def start_from(self, path: Path, views: Iterable[Sample]) -> None:
+        """Takes over an exported recognizer; `views` are what its batch norms get used to.
+
+        Raises ValueError where the file holds another architecture.
+        """
+        backbone = exported.read_back(path, self.recipe.architecture)
+        exported.spread(backbone, (_pixels(view) for view in views))
+        self.student.backbone.load_state_dict(backbone.state_dict())
+
     def update(self, batch: Sample) -> Losses:
         """One optimizer step on one batch."""
         for group in self._groups():
@@ -182,28 +198,6 @@ class Run:
             optimizer.step()
         self.step += 1
         return losses
-
-
-def prepare(data: Path, out: Path, recipe: Recipe, progress: Progress) -> tuple[Crops, Targets]:
-    """The pool of crops with the teacher's embeddings, from the cache in `out` if it is there."""
-    cache = out / "pool.npz"
-    if not cache.exists():
-        pool = crops.gather(
-            crops.from_folder(data / "recognition"),
-            crops.from_photographs(data / "lfw_train", data / "teachers/detector.onnx"),
-            crops.from_scenes(data, data / "scenes.json"),
-        )
-        model = teacher.load(data / "teachers/recognizer.npz")
-        task = progress.add_task("teacher", total=len(pool) + recipe.mixtures)
-        words = targets.ask(
-            lambda images: teacher.embed(model, images).numpy(),
-            pool,
-            recipe.mixtures,
-            seed=recipe.seed,
-            progress=lambda done: progress.advance(task, done),
-        )
-        targets.save(cache, pool, words)
-    return targets.load(cache)
 
 
 def train(run: Run, stream: Stream, progress: Progress, *, every: int, workers: int) -> None:
@@ -237,9 +231,9 @@ def _logged(updates: Iterator[Losses], run: Run, every: int = 50) -> Iterator[Lo
             means = dict(
                 zip(Losses._fields, np.mean(recent, axis=0).round(4).tolist(), strict=True)
             )
-            head = run.student.head
+            norms = run.student.head.margin
             row = {"step": run.step, **means, "images_per_second": round(speed, 1)}
-            row |= {"norm_mean": float(head.norm_mean), "norm_std": float(head.norm_std)}
+            row |= {name: float(norms.get_buffer(name)) for name in ("norm_mean", "norm_std")}
             with (run.path.parent / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps(row) + "\n")
             recent, started = [], time.monotonic()
@@ -247,27 +241,54 @@ def _logged(updates: Iterator[Losses], run: Run, every: int = 50) -> Iterator[Lo
 
 
 def main(  # noqa: PLR0913 - one option each
-    data: Annotated[Path, typer.Option(help="Folder described in the training guide.")],
     out: Annotated[Path, typer.Option(help="Where checkpoints and the teacher's cache go.")],
+    data: Annotated[Path | None, typer.Option(help="The starter's data, with its teacher.")] = None,
+    crops: Annotated[
+        Path | None, typer.Option(help="In place of --data: aligned crops, a folder a person.")
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Bundle, ONNX file or checkpoint; goes with --crops.")
+    ] = None,
+    architecture: Annotated[str, typer.Option(help="The student's.")] = DEFAULT.architecture,
     samples: Annotated[int, typer.Option(help="Length of the run, in images.")] = DEFAULT.samples,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = DEFAULT.lr,
+    start: Annotated[
+        Path | None, typer.Option(help="Exported recognizer to begin with, instead of chance.")
+    ] = None,
     threads: Annotated[int, typer.Option(help="Compute threads.")] = 2,
     workers: Annotated[int, typer.Option(help="Augmentation processes.")] = 1,
     every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 100,
 ) -> None:
-    """Distill a recognizer; goes on where it was stopped."""
-    logging.basicConfig(level=logging.INFO)
+    """Distill a recognizer from a teacher; goes on where it was stopped."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)  # the loader's process is the parallelism
-    recipe = Recipe(samples=samples, lr=lr)
+    recipe = Recipe(architecture=architecture, samples=samples, lr=lr)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
-    with Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)
-    ) as progress:
-        pool, words = prepare(data, out, recipe, progress)
-        run = Run(recipe, pool, words, out)
+    with (
+        one_line(),
+        Progress(
+            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)
+        ) as progress,
+    ):
+        log_to_stderr()
+        sources, asked = _material(data, crops, teacher)
+        people, words = pool.prepare(sources, asked, out, recipe.mixtures, recipe.seed, progress)
+        run, stream = Run(recipe, people, words, out), Stream(people, words, recipe.seed)
+        if start is not None and not run.path.exists():
+            run.start_from(start, batches(stream, 0, 20 * recipe.batch, recipe.batch, workers))
         run.resume()
-        train(run, Stream(pool, words, recipe.seed), progress, every=every, workers=workers)
+        train(run, stream, progress, every=every, workers=workers)
+
+
+def _material(
+    data: Path | None, crops: Path | None, teacher: Path | None
+) -> tuple[list[pool.Labelled], Path]:
+    """What to learn from and whom to ask; ValueError where that is not said."""
+    if data is not None:
+        return pool.starter(data), teacher or data / "teachers/recognizer.npz"
+    if crops is None or teacher is None:
+        raise ValueError("Give --crops and --teacher, or --data for the starter's own material.")
+    return pool.aligned(crops), teacher
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""What a student learns from: crops of many sources, with a teacher's word on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.progress import Progress
+
+from training.data import crops, targets
+from training.data.crops import Crops, Image
+from training.data.folder import Folder
+from training.data.source import CorruptRecord
+from training.data.targets import Targets
+from training.teacher import open_teacher
+
+CACHE = "pool.npz"
+Labelled = Iterator[tuple[Image, str | None]]
+
+
+def prepare(  # noqa: PLR0913 - what is asked, of whom, and where it is kept
+    sources: list[Labelled], teacher: Path, out: Path, mixtures: int, seed: int, progress: Progress
+) -> tuple[Crops, Targets]:
+    """The crops of `sources` with the teacher's embeddings, from the cache in `out` if it is there.
+
+    All of it is held in memory, 38 kB a crop: half a million crops need 20 GB.
+    """
+    cache = out / CACHE
+    if not cache.exists():
+        pool = crops.gather(*sources)
+        task = progress.add_task("teacher", total=len(pool) + mixtures)
+        words = targets.ask(
+            open_teacher(teacher),
+            pool,
+            mixtures,
+            seed=seed,
+            progress=lambda done: progress.advance(task, done),
+        )
+        targets.save(cache, pool, words)
+    return targets.load(cache)
+
+
+def starter(data: Path) -> list[Labelled]:
+    """Aligned crops, portraits and unlabelled scenes, in the folders the starter is made from."""
+    return [
+        crops.from_folder(data / "recognition"),
+        crops.from_photographs(data / "lfw_train", data / "teachers/detector.onnx"),
+        crops.from_scenes(data, data / "scenes.json"),
+    ]
+
+
+def aligned(root: Path) -> list[Labelled]:
+    """A folder of aligned 112x112 crops, one folder per person; corrupt ones are left out."""
+    return [_read(Folder(root))]
+
+
+def _read(folder: Folder) -> Labelled:
+    for index in range(len(folder)):
+        try:
+            example = folder.read(index)
+        except CorruptRecord:
+            continue
+        yield np.asarray(example.image, np.uint8), str(example.label)
