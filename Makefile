@@ -63,7 +63,7 @@ lock:
 # The starter bundle, from data to files. Training goes on where it was stopped; the model card is
 # written by hand and put in with `adaface models describe`.
 train-recognizer: .venv-train/.train
-	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1715200 --lr 0.012
+	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1510400 --lr 0.012
 
 train-detector: .venv-train/.train
 	$(TRAIN) -m training.detector --data $(DATA) --out $(RUN)/detector --steps 5100 --logit-shift -0.619

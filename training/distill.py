@@ -32,6 +32,7 @@ from training.data.stream import Sample, Stream, batches
 from training.data.targets import Targets
 from training.importers import exported
 from training.muon import Muon
+from training.norm import norm_loss
 from training.partial_fc import Head
 
 log = logging.getLogger("training.distill")
@@ -99,20 +100,6 @@ def _pixels(batch: Sample) -> Tensor:
     """(n, 112, 112, 3) uint8 as (n, 3, 112, 112) in [-1, 1]."""
     x = batch.image.permute(0, 3, 1, 2).float().sub(127.5).div(127.5)
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def norm_loss(features: Tensor, merit: Tensor) -> Tensor:
-    """Makes the norm say how good the image is.
-
-    `features` (n, d), `merit` (n,) the higher the better. AdaFace's norm tracks quality only as
-    a by-product (its gradient is detached), and on small data the sign can even turn (AdaFace
-    issues 6, 49). Here it is taught: relative to sqrt(d), the value the last batch norm centers
-    it on, it should follow how well the embedding can be trusted (cosine to the teacher's clean
-    one) and how much was done to the image, standardized over the batch.
-    """
-    length = features.norm(dim=1) / features.shape[1] ** 0.5
-    wanted = 1 + 0.25 * (merit - merit.mean()) / (merit.std() + 1e-6)
-    return functional.smooth_l1_loss(length, wanted, beta=0.1)
 
 
 def _class_means(people: Crops, words: Targets) -> Tensor:
