@@ -26,6 +26,11 @@ def save(path: Path, state: State) -> None:
     partial.replace(path)
 
 
+def cause(error: Exception) -> str:
+    """The first line of what `error` says, without torch's advice to load unprotected."""
+    return str(error).strip().partition("\n")[0].partition(" In PyTorch")[0].rstrip(".")
+
+
 def load(path: Path) -> State | None:
     """The checkpoint in `path`, or None where there is none yet.
 

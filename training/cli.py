@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import cv2
 import typer
 from rich.table import Table
 
-from training import config, distill, export, finish, validation
+from training import config, distill, finish, validation
 from training.backbones import ARCHITECTURES
 from training.bundle import count_crops
 from training.config import Recipe, RecipeError
@@ -17,7 +18,8 @@ from training.console import log_to_stderr, one_line, progress
 from training.console import out as table_to
 from training.data import shards
 from training.data.report import inspect
-from training.importers.conversion import backbone_of
+from training.importers.conversion import convert
+from training.lock import alone
 from training.run import Run
 from training.sources import open_source
 from training.train import Habits, train
@@ -64,6 +66,11 @@ def train_recipe(  # noqa: PLR0913 - one option each
 
 def _run(recipe: Recipe, data: Path, out: Path, world: World, habits: Habits) -> None:
     _refuse_unknown(recipe, out)
+    with alone(out) if world.leads else nullcontext():
+        _train(recipe, data, out, world, habits)
+
+
+def _train(recipe: Recipe, data: Path, out: Path, world: World, habits: Habits) -> None:
     cv2.setNumThreads(0)  # the loader's processes are the parallelism
     source = open_source(recipe.data, data)
     held = _held(recipe, data) if world.leads else None
@@ -121,12 +128,8 @@ def export_recognizer(
 ) -> None:
     """Write a recognizer as one ONNX file, after comparing it with PyTorch."""
     with one_line():
-        found = backbone_of(checkpoint)
-        exported = export.export(
-            found.backbone, out, flip_fusion=flip_fusion, color=found.color or "rgb"
-        )
-        parameters = sum(weight.numel() for weight in found.backbone.parameters())
-        typer.echo(f"{out}: {parameters:,} parameters, sha256 {exported.sha256}")
+        made = convert(checkpoint, out, flip_fusion=flip_fusion)
+        typer.echo(f"{out}: {made.parameters:,} parameters, sha256 {made.sha256}")
 
 
 @app.command("shards")

@@ -42,6 +42,7 @@ class Validation(Section):
     data: Data
     pairs: int = Field(2000, gt=0, description="Half of them genuine.")
     every: float = Field(1.0, gt=0, description="Epochs between two looks.")
+    choose: Literal["last", "best"] = Field("last", description="What the bundle is made of.")
 
 
 class Loss(Section):
@@ -54,6 +55,9 @@ class Loss(Section):
     momentum: float = Field(0.01, gt=0, lt=1)
     norm_statistics: Literal["global", "rank0", "local"] = "global"
     sample_rate: float = Field(1.0, gt=0, le=1, description="Share of negative classes, PartialFC.")
+    norm_weight: float = Field(
+        0.0, ge=0, description="Teaches the norm to fall with degradation; not in the paper."
+    )
 
     @model_validator(mode="after")
     def _says_what_it_is(self) -> Loss:
@@ -102,7 +106,7 @@ class Recipe(Section):
     epochs: float = Field(gt=0)
     batch: int = Field(gt=1)
     seed: int = Field(0, ge=0)
-    augmentation: Literal["official", "flip", "none"] = "official"
+    augmentation: Literal["official", "degraded", "flip", "none"] = "official"
     ema: float | None = Field(None, gt=0, lt=1, description="Decay of averaged weights per step.")
     flip_fusion: bool = True
     data: Data
@@ -133,10 +137,20 @@ class Recipe(Section):
         epoch = step * self.batch / images
         return float(how.lr * how.gamma ** sum(epoch >= mark for mark in how.milestones))
 
+    @model_validator(mode="after")
+    def _can_teach_the_norm(self) -> Recipe:
+        if self.loss.norm_weight and self.augmentation != "degraded":
+            raise ValueError("loss.norm_weight needs augmentation = 'degraded' to learn from")
+        return self
+
     @property
     def fingerprint(self) -> str:
-        """sha256 of the resolved recipe; kept in every checkpoint."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """sha256 of all that decides what is learned; kept in every snapshot.
+
+        `hardware` is not in it: a run may go on upon another machine.
+        """
+        decisive = self.model_dump_json(exclude={"hardware"})
+        return hashlib.sha256(decisive.encode()).hexdigest()
 
 
 def _cosine(left: float) -> float:

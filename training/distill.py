@@ -146,6 +146,9 @@ class Run:
         """Goes on from the checkpoint in the run's folder, if there is one."""
         if (kept := checkpoint.load(self.path)) is None:
             return
+        known = kept["recipe"]["architecture"]
+        if known != self.recipe.architecture:
+            raise ValueError(f"{self.path} is a run of {known}; choose another --out.")
         self.student.load_state_dict(kept["student"])
         for optimizer, state in zip(self.optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
@@ -239,6 +242,9 @@ def main(  # noqa: PLR0913 - one option each
     architecture: Annotated[str, typer.Option(help="The student's.")] = DEFAULT.architecture,
     samples: Annotated[int, typer.Option(help="Length of the run, in images.")] = DEFAULT.samples,
     lr: Annotated[float, typer.Option(help="Peak learning rate.")] = DEFAULT.lr,
+    mixtures: Annotated[
+        int, typer.Option(min=0, help="Invented faces: random pairs of crops, mixed.")
+    ] = DEFAULT.mixtures,
     start: Annotated[
         Path | None, typer.Option(help="Exported recognizer to begin with, instead of chance.")
     ] = None,
@@ -249,7 +255,7 @@ def main(  # noqa: PLR0913 - one option each
     """Distill a recognizer from a teacher; goes on where it was stopped."""
     torch.set_num_threads(threads)
     cv2.setNumThreads(0)  # the loader's process is the parallelism
-    recipe = Recipe(architecture=architecture, samples=samples, lr=lr)
+    recipe = Recipe(architecture=architecture, samples=samples, lr=lr, mixtures=mixtures)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn())
     with (
         one_line(),

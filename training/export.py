@@ -17,12 +17,11 @@ from torch.nn import functional
 
 from models.alignment import TEMPLATE_ID
 from models.bundle import sha256
-from training import checkpoint, provenance
-from training.backbones import ARCHITECTURES, build
-from training.backbones.ir import Backbone
+from training import provenance
+from training.backbones import ARCHITECTURES
 from training.parity import OUTPUTS, Parity, ParityError, compare
 
-__all__ = ["Colors", "Exported", "Parity", "ParityError", "Recognizer", "export", "load_backbone"]
+__all__ = ["Colors", "Exported", "Parity", "ParityError", "Recognizer", "export"]
 
 OPSET = 17
 MEAN, SCALE = 127.5, 127.5
@@ -57,24 +56,6 @@ class Exported(NamedTuple):
 
     sha256: str
     parity: Parity
-
-
-def load_backbone(path: Path) -> Backbone:
-    """The backbone in a checkpoint of `training.distill`, in evaluation mode.
-
-    Raises FileNotFoundError where there is none.
-    """
-    if (state := checkpoint.load(path)) is None:
-        raise FileNotFoundError(f"There is no checkpoint at {path}.")
-    backbone = build(state["recipe"]["architecture"])
-    prefix = "backbone."
-    weights = {
-        name.removeprefix(prefix): value
-        for name, value in state["student"].items()
-        if name.startswith(prefix)
-    }
-    backbone.load_state_dict(weights)
-    return backbone.eval()
 
 
 def export(

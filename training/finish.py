@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +9,12 @@ from pathlib import Path
 from models.assembly import Description, name_from
 from models.bundle import Bundle
 from models.calibration import CalibrationRefused
+from training import best
 from training.bundle import write_bundle
 from training.config import Recipe
 from training.export import export
 from training.run import Run
+from training.train import SNAPSHOTS
 from training.validation import Held
 
 log = logging.getLogger("training")
@@ -28,7 +29,7 @@ def finish(run: Run, held: Held | None, out: Path, progress: Callable[[int], obj
     """
     recipe = run.recipe
     recognizer = out / RECOGNIZER
-    network = copy.deepcopy(run.trained).cpu().eval()
+    network = best.network(run, out / SNAPSHOTS).cpu().eval()
     exported = export(
         network, recognizer, flip_fusion=recipe.flip_fusion, metadata=_metadata(recipe)
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
+from models.bundle import sha256
 from training.data import crops, targets
 from training.data.crops import Crops, Image
 from training.data.folder import Folder
@@ -15,7 +17,7 @@ from training.data.source import CorruptRecord
 from training.data.targets import Targets
 from training.teacher import open_teacher
 
-CACHE = "pool.npz"
+CACHE, TEACHER = "pool.npz", "teacher.sha256"
 Labelled = Iterator[tuple[Image, str | None]]
 
 
@@ -24,10 +26,12 @@ def prepare(  # noqa: PLR0913 - what is asked, of whom, and where it is kept
 ) -> tuple[Crops, Targets]:
     """The crops of `sources` with the teacher's embeddings, from the cache in `out` if it is there.
 
-    All of it is held in memory, 38 kB a crop: half a million crops need 20 GB.
+    All of it is held in memory, 38 kB a crop: half a million crops need 20 GB. Raises ValueError
+    where the cache holds the words of another teacher.
     """
-    cache = out / CACHE
+    cache, teacher_is = out / CACHE, _digest(teacher)
     if not cache.exists():
+        out.mkdir(parents=True, exist_ok=True)  # what cannot be written is said before the asking
         pool = crops.gather(*sources)
         task = progress.add_task("teacher", total=len(pool) + mixtures)
         words = targets.ask(
@@ -38,7 +42,18 @@ def prepare(  # noqa: PLR0913 - what is asked, of whom, and where it is kept
             progress=lambda done: progress.advance(task, done),
         )
         targets.save(cache, pool, words)
+        (out / TEACHER).write_text(teacher_is + "\n")
+    known = (out / TEACHER).read_text().strip() if (out / TEACHER).exists() else teacher_is
+    if known != teacher_is:
+        raise ValueError(f"{cache} holds the words of another teacher; choose another --out.")
     return targets.load(cache)
+
+
+def _digest(teacher: Path) -> str:
+    """What tells one teacher from another: the sums of its files."""
+    files = sorted(teacher.rglob("*")) if teacher.is_dir() else [teacher]
+    sums = [f"{path.name} {sha256(path)}" for path in files if path.is_file()]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def starter(data: Path) -> list[Labelled]:

@@ -15,6 +15,7 @@ from training import adaface, checkpoint, head_shards, snapshot
 from training.backbones import Backbone, build
 from training.config import Recipe
 from training.data.loader import Batch
+from training.norm import norm_loss
 from training.partial_fc import Head
 from training.sgd import SGD
 from training.world import World
@@ -97,14 +98,16 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
-        loss = self.head(self._features(batch), batch.labels.to(self.world.device))
-        self.scaler.scale(loss).backward()
+        features = self._features(batch)
+        loss = self.head(features, batch.labels.to(self.world.device))
+        self.scaler.scale(loss + self._norm_loss(features, batch)).backward()
         gradient = self._clipped()
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
+        if self._usable(gradient):
+            for optimizer in self.optimizers:
+                self.scaler.step(optimizer)
+            if self.average is not None:
+                self.average.update_parameters(self.backbone)
         self.scaler.update()
-        if self.average is not None:
-            self.average.update_parameters(self.backbone)
         self.step += 1
         return Outcome(loss.detach(), gradient)
 
@@ -116,10 +119,24 @@ class Run:
             features: Tensor = self.forward(x)
         return features
 
+    def _norm_loss(self, features: Tensor, batch: Batch) -> Tensor | float:
+        weight = self.recipe.loss.norm_weight
+        if weight == 0:
+            return 0.0
+        return weight * norm_loss(features.float(), -batch.severity.to(features.device))
+
     def _clipped(self) -> Tensor:
         self.scaler.unscale_(self.optimizers[0])
         longest = self.recipe.optimizer.clip or float("inf")
         return nn.utils.clip_grad_norm_(self.backbone.parameters(), longest)
+
+    def _usable(self, gradient: Tensor) -> bool:
+        """Whether to step. In float16 gradients overflow now and then, until the scale has fallen.
+
+        Of such a step nothing is taken over: not by the head, whose gradient is float32, nor by
+        the average. DDP has shared the gradient, so all ranks decide alike.
+        """
+        return not self.scaler.is_enabled() or bool(gradient.isfinite())
 
     @property
     def trained(self) -> Backbone:
@@ -136,11 +153,12 @@ class Run:
         """
         partial = snapshot.begin(root, self.step, self.world)
         momentum = self.optimizers[1].state[self.head.weight].get("momentum_buffer")
-        head_shards.save_shard(partial, self.head, momentum)
-        generators = partial / f"random-{self.world.rank:05d}.pt"
-        checkpoint.save(generators, _random_state(self.world.device))
-        if self.world.leads:
-            self._save_shared(partial)
+        with snapshot.writing(partial):
+            head_shards.save_shard(partial, self.head, momentum)
+            generators = partial / f"random-{self.world.rank:05d}.pt"
+            checkpoint.save(generators, _random_state(self.world.device))
+            if self.world.leads:
+                self._save_shared(partial)
         state = {
             "step": self.step,
             "world": self.world.size,
@@ -150,10 +168,9 @@ class Run:
         return snapshot.finish(partial, state, self.world, keep=keep)
 
     def _save_shared(self, partial: Path) -> None:
-        save_file(_whole(self.backbone), partial / BACKBONE)
+        self.save_network(partial)
         if self.average is not None:
-            save_file(_whole(self.average.module), partial / AVERAGE)
-        (partial / RECIPE).write_text(self.recipe.model_dump_json(indent=1) + "\n")
+            save_file(_whole(self.backbone), partial / BACKBONE)
         shared = {
             "optimizer": self.optimizers[0].state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -161,12 +178,28 @@ class Run:
         }
         checkpoint.save(partial / "optimizer.pt", shared)
 
+    def save_network(self, folder: Path) -> None:
+        """The trained network, as a file `training.importers` reads, with its recipe beside it."""
+        name = BACKBONE if self.average is None else AVERAGE
+        save_file(_whole(self.trained), folder / name)
+        (folder / RECIPE).write_text(self.recipe.model_dump_json(indent=1) + "\n")
+
     def restore(self, kept: Path, source: str) -> None:
         """Goes on from a snapshot of this recipe and these data, made at any world size.
 
-        Raises SnapshotMismatch for another recipe or other data: going on would mix two runs.
+        Raises SnapshotMismatch for another recipe or other data, as going on would mix two runs,
+        and BadSnapshot for a file that is damaged.
         """
-        state = snapshot.state(kept)
+        with snapshot.reading(kept):
+            state = snapshot.state(kept)
+            self._refuse_another(kept, state, source)
+            self._restore_shared(kept)
+            if (momentum := head_shards.load_shards(kept, self.head)) is not None:
+                self.optimizers[1].state[self.head.weight]["momentum_buffer"] = momentum
+            self._restore_random(kept, state)
+        self.step = state["step"]
+
+    def _refuse_another(self, kept: Path, state: dict[str, Any], source: str) -> None:
         for what, found, wanted in (
             ("recipe", state["recipe"], self.recipe.fingerprint),
             ("data set", state["source"], source),
@@ -176,21 +209,20 @@ class Run:
                     f"{kept} was made with another {what}; choose another --out, or delete it to "
                     "start anew."
                 )
-        self._restore_shared(kept)
-        if (momentum := head_shards.load_shards(kept, self.head)) is not None:
-            self.optimizers[1].state[self.head.weight]["momentum_buffer"] = momentum
-        self.step = state["step"]
+
+    def _restore_random(self, kept: Path, state: dict[str, Any]) -> None:
         if state["world"] == self.world.size:
-            kept_random = checkpoint.load(kept / f"random-{self.world.rank:05d}.pt")
-            _restore_random(kept_random or {}, self.world.device)
+            generators = checkpoint.load(kept / f"random-{self.world.rank:05d}.pt")
+            _restore_random(generators or {}, self.world.device)
         else:
-            torch.manual_seed(hash((self.recipe.seed, self.step, self.world.rank)) % 2**63)
+            torch.manual_seed(hash((self.recipe.seed, state["step"], self.world.rank)) % 2**63)
 
     def _restore_shared(self, kept: Path) -> None:
         self.backbone.load_state_dict(load_file(kept / BACKBONE))
         shared = checkpoint.load(kept / "optimizer.pt") or {}
         self.optimizers[0].load_state_dict(shared["optimizer"])
-        self.scaler.load_state_dict(shared["scaler"])
+        if shared["scaler"]:  # empty where the snapshot was made without float16
+            self.scaler.load_state_dict(shared["scaler"])
         if self.average is not None:
             self.average.module.load_state_dict(load_file(kept / AVERAGE))
             self.average.n_averaged.fill_(shared["averaged"])

@@ -113,8 +113,9 @@ class Watch:
         step = self.run.step
         if not math.isfinite(loss):
             raise Diverged(
-                f"The loss is {loss} at step {step}; go on from the last snapshot with a lower "
-                "optimizer.lr, a warm-up, or hardware.precision = 'bf16' in place of fp16."
+                f"The loss is {loss} at step {step}; start anew in another --out with a lower "
+                "optimizer.lr or a warm-up, or, where hardware.precision is fp16, go on from the "
+                "last snapshot with --set hardware.precision=bf16."
             )
         self.stuck = self.stuck + 1 if abs(loss - PLATEAU) < 0.05 else 0
         if self.stuck >= PATIENCE:
@@ -181,6 +182,8 @@ class Record:
         log.info("step %d: %s", step, ", ".join(f"{k} {v:.4f}" for k, v in measured.items()))
 
     def _write(self, step: int, values: dict[str, float]) -> None:
+        # A float16 gradient that overflowed is inf, which JSON cannot say.
+        values = {name: value for name, value in values.items() if math.isfinite(value)}
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():

@@ -9,31 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from training import snapshot
-from training.data.loader import Augmentation, Batch, loader
-from training.data.official import official
+from training import best, snapshot
+from training.data.loader import Batch, loader
 from training.data.shards import Shards
-from training.data.source import Image, Source
+from training.data.source import Source
+from training.data.views import AUGMENTATIONS
 from training.run import Run
 from training.telemetry import Look, Record, Watch, bar
 from training.validation import Held, measure
 
 log = logging.getLogger("training")
 SNAPSHOTS = "snapshots"
-
-
-def mirrored(image: Image, rng: np.random.Generator) -> Image:
-    """The picture or, as often, its mirror image."""
-    return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
-
-
-AUGMENTATIONS: dict[str, Augmentation | None] = {
-    "official": official,
-    "flip": mirrored,
-    "none": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +100,15 @@ class Loop:
             self.record.add(seen, self.run)
 
     def _validate(self, total: int) -> None:
-        """Looks at the held-out people as often as the recipe wants it."""
+        """Looks at the held-out people as often as the recipe wants it, and keeps the best."""
         run, wanted = self.run, self.run.recipe.validation
         if wanted is None or self.held is None or self.record is None:
             return
         every = max(1, round(wanted.every * run.images / run.recipe.batch))
         if run.step % every == 0 or run.step == total:
-            self.record.validated(run.step, measure(run.trained, self.held))
+            found = measure(run.trained, self.held)
+            self.record.validated(run.step, found)
+            best.keep(run, found, self.root)
 
 
 def _timed(batches: Iterator[Batch], watch: Watch) -> Iterator[Batch]:

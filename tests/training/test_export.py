@@ -22,7 +22,8 @@ from training import checkpoint
 from training.backbones import build
 from training.backbones.ir import Backbone
 from training.distill import Recipe
-from training.export import Recognizer, check_parity, export, load_backbone
+from training.export import Recognizer, check_parity, export
+from training.importers.conversion import backbone_of
 from training.parity import ParityError
 
 
@@ -232,7 +233,7 @@ def test_a_checkpoint_is_exported_by_the_command(backbone: Backbone, tmp_path: P
     )
     assert ran.returncode == 0, ran.stderr
     assert "2,037,104 parameters" in ran.stdout
-    loaded = load_backbone(tmp_path / "student.pt")
+    loaded = backbone_of(tmp_path / "student.pt").backbone
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name])
 

@@ -23,6 +23,10 @@ ARCHITECTURES = {
     "ir_starter": Shape(
         (2, 2, 3, 2), (24, 48, 96, 192), stem_stride=2, columns=(8, 104), embedding=128, dropout=0.0
     ),
+    # As small as still tells people apart: for trying a whole run in a minute.
+    "ir_micro": Shape(
+        (1, 1, 1, 1), (16, 32, 64, 128), stem_stride=2, columns=(8, 104), embedding=64, dropout=0.0
+    ),
 }
 
 

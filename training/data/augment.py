@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import cv2
 import numpy as np
 
 from models.degradation import DEGRADATIONS
-from training.data.crops import Image
+from training.data.source import Image, View
 
 MIDDLE = (55.5, 55.5)
 SHARES = [0.4 if name == "jpeg" else 0.2 for name in DEGRADATIONS]
-
-
-class View(NamedTuple):
-    """An augmented crop and how badly it was degraded, 0 (not at all) to 1."""
-
-    image: Image
-    severity: float
 
 
 def augment(image: Image, rng: np.random.Generator) -> View:

@@ -6,7 +6,8 @@ workers, nor of where the run began. The union over the ranks does not depend on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,9 +20,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from models.alignment import CROP_SIZE
 from training.data.order import Draws, generator, steps
 from training.data.shards import Cursor, Shards
-from training.data.source import CorruptRecord, Example, Image, Source
-
-Augmentation = Callable[[Image, np.random.Generator], Image]
+from training.data.source import CorruptRecord, Example, Source, View
+from training.data.views import Augmentation
 
 LIMIT = 100  # unusable pictures in a row that are taken for an unusable source
 
@@ -30,12 +30,21 @@ class Batch(NamedTuple):
     """One rank's share of a step.
 
     `images` (n, 112, 112, 3) uint8 RGB and `labels` (n,) int64, in pinned memory where there is
-    a GPU; `skipped` of them stand in for corrupt records.
+    a GPU; `skipped` of them stand in for corrupt records. `severity` (n,) float32, 0 to 1, is how
+    much the augmentation degraded each.
     """
 
     images: Tensor
     labels: Tensor
+    severity: Tensor
     skipped: int
+
+
+class Sample(NamedTuple):
+    """One picture of a batch, as the network sees it, and whose it is."""
+
+    view: View
+    label: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +101,15 @@ class _Mapped(Dataset["Batch | ValueError"]):
         self.source, self.plan = source, plan
 
     def __getitem__(self, draws: Draws) -> Batch | ValueError:
-        examples, skipped = [], 0
+        samples, skipped = [], 0
         for epoch, index in zip(draws.epochs.tolist(), draws.indices.tolist(), strict=True):
             try:
                 example, replaced = _read(self.source, (self.plan.seed, epoch, index))
             except ValueError as error:
                 return error
-            examples.append(_augmented(example, self.plan, epoch, index))
+            samples.append(_augmented(example, self.plan, epoch, index))
             skipped += replaced
-        return _batch(examples, skipped)
+        return _batch(samples, skipped)
 
 
 def _mapped(source: Source, plan: Plan, workers: int) -> Iterator[Batch]:
@@ -150,15 +159,15 @@ class _Streamed(IterableDataset["Batch | ValueError"]):
                 yield error
 
     def _piece(self, local: range, cursors: dict[int, Cursor]) -> Batch:
-        examples, skipped, plan = [], 0, self.plan
+        samples, skipped, plan = [], 0, self.plan
         for number in local:
             turn, lane = divmod(number * plan.world + plan.rank, self.shards.lanes)
             if lane not in cursors:
                 cursors[lane] = Cursor(self.shards, lane, plan.seed, turn)
             place, example, replaced = cursors[lane].take(turn, LIMIT)
-            examples.append(_augmented(example, plan, place.epoch, place.number))
+            samples.append(_augmented(example, plan, place.epoch, place.number))
             skipped += replaced
-        return _batch(examples, skipped)
+        return _batch(samples, skipped)
 
 
 def _offset(plan: Plan, step: int, worker: int, workers: int) -> int:
@@ -173,12 +182,13 @@ def _streamed(shards: Shards, plan: Plan, workers: int) -> Iterator[Batch]:
     for step in range(plan.first_step, plan.last_step):
         images = torch.empty(plan.batch, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8, pin_memory=pin)
         labels, skipped = torch.empty(plan.batch, dtype=torch.int64, pin_memory=pin), 0
+        severity = torch.empty(plan.batch, pin_memory=pin)
         for worker in range(max(1, workers)):
             piece = _checked(next(pieces))
             own = slice(_offset(plan, step, worker, max(1, workers)), None, max(1, workers))
-            images[own], labels[own] = piece.images, piece.labels
+            images[own], labels[own], severity[own] = piece[:3]
             skipped += piece.skipped
-        yield Batch(images, labels, skipped)
+        yield Batch(images, labels, severity, skipped)
 
 
 def _dividing(lanes: int, world: int, workers: int) -> int:
@@ -205,27 +215,36 @@ def _loaded(
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_single_threaded,
+        worker_init_fn=_started,
     )
 
 
-def _single_threaded(_: int) -> None:
+def _started(_: int) -> None:
+    """What a worker does first.
+
+    Ctrl-C, and SIGTERM from a scheduler, reach all processes of a run; a worker that obeyed would
+    take the run down before its last snapshot. The run ends its workers, by a second SIGTERM if
+    need be.
+    """
     cv2.setNumThreads(0)  # the processes are the parallelism
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(number, signal.SIG_DFL))
 
 
-def _augmented(example: Example, plan: Plan, epoch: int, index: int) -> Example:
-    if plan.augmentation is None:
-        return example
-    image = plan.augmentation(example.image, generator(plan.seed, epoch, index))
-    return Example(image, example.label)
+def _augmented(example: Example, plan: Plan, epoch: int, index: int) -> Sample:
+    view = View(example.image, 0.0)
+    if plan.augmentation is not None:
+        view = plan.augmentation(example.image, generator(plan.seed, epoch, index))
+    return Sample(view, example.label)
 
 
-def _batch(examples: list[Example], skipped: int) -> Batch:
-    images = np.empty((len(examples), CROP_SIZE, CROP_SIZE, 3), np.uint8)
-    for place, example in enumerate(examples):
-        images[place] = example.image
-    labels = torch.tensor([example.label for example in examples], dtype=torch.int64)
-    return Batch(torch.from_numpy(images), labels, skipped)
+def _batch(samples: list[Sample], skipped: int) -> Batch:
+    images = np.empty((len(samples), CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    for place, sample in enumerate(samples):
+        images[place] = sample.view.image
+    labels = torch.tensor([sample.label for sample in samples], dtype=torch.int64)
+    severity = torch.tensor([sample.view.severity for sample in samples], dtype=torch.float32)
+    return Batch(torch.from_numpy(images), labels, severity, skipped)
 
 
 def _checked(batch: Batch | ValueError) -> Batch:

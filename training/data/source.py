@@ -45,6 +45,13 @@ class Example(NamedTuple):
     label: int
 
 
+class View(NamedTuple):
+    """An augmented crop and how badly it was degraded, 0 (not at all, or nobody knows) to 1."""
+
+    image: Image
+    severity: float
+
+
 class Source(Protocol):
     """Pictures that can be read in any order."""
 

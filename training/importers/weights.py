@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from training import snapshot
+from training.checkpoint import cause
 from training.importers import inert
 
 # What a checkpoint directory holds its network in: our runs (the averaged weights where they were
@@ -45,8 +46,9 @@ class Weights:
 def read(path: Path) -> Weights:
     """The weights in a file, or in the first known file of a directory (`NAMES`).
 
-    A run's directory stands for its newest snapshot. Takes safetensors and what torch.save writes. Raises CheckpointRefused with one sentence for
-    anything else, and FileNotFoundError where there is nothing.
+    A run's directory stands for its newest snapshot. Takes safetensors and what torch.save writes.
+    Raises CheckpointRefused with one sentence for anything else, and FileNotFoundError where there
+    is nothing.
     """
     file = _file(path)
     with file.open("rb") as opened:
@@ -59,9 +61,8 @@ def read(path: Path) -> Weights:
     except CheckpointRefused:
         raise
     except Exception as error:  # pickle's documentation: a broken file may raise anything
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise CheckpointRefused(
-            f"{file} is not a whole PyTorch checkpoint ({type(error).__name__}: {reason}); "
+            f"{file} is not a whole PyTorch checkpoint ({type(error).__name__}: {cause(error)}); "
             "fetch it again, or save its state_dict as safetensors."
         ) from error
 
@@ -69,7 +70,7 @@ def read(path: Path) -> Weights:
 def _file(path: Path) -> Path:
     if not path.is_dir():
         return path
-    folder = snapshot.latest(path) or path
+    folder = snapshot.latest(path / "snapshots") or snapshot.latest(path) or path
     found = [folder / name for name in NAMES if (folder / name).is_file()]
     if not found:
         raise CheckpointRefused(f"{path} holds none of {', '.join(NAMES)}; name the file itself.")

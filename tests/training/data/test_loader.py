@@ -12,12 +12,12 @@ import torch
 
 from tests.training.data.pictures import Numbered
 from training.data.loader import Batch, loader
-from training.data.official import official
 from training.data.shards import Shards, write_shards
 from training.data.source import Source
 from training.data.synthetic import Synthetic
+from training.data.views import published
 
-RUN: dict[str, Any] = {"batch": 6, "last_step": 8, "seed": 3, "augmentation": official}
+RUN: dict[str, Any] = {"batch": 6, "last_step": 8, "seed": 3, "augmentation": published}
 STREAM: dict[str, Any] = {"color": "rgb", "lanes": 4, "buffer": 5}
 CORRUPT = frozenset({2, 3, 17})
 
@@ -123,7 +123,7 @@ def test_an_epoch_of_equal_shards_shows_every_picture_once(tmp_path: Path) -> No
 
 
 def test_a_picture_is_augmented_anew_in_every_epoch() -> None:
-    batches = loader(Synthetic(1, 1), batch=2, last_step=20, seed=0, augmentation=official)
+    batches = loader(Synthetic(1, 1), batch=2, last_step=20, seed=0, augmentation=published)
     views = {image.tobytes() for batch in batches for image in batch.images.numpy()}
     assert len(views) > 15
 
