@@ -21,7 +21,7 @@ OWNERS = {
     "onnxruntime": {"service/onnx.py", "training/parity.py", "training/precision.py",
                     "training/evaluate/embedder.py",
                     "training/detector/export.py", "training/detector/evaluate.py"},
-    "faiss": {"service/gallery/index.py"},
+    "faiss": {"service/gallery/index/scan.py"},
 }  # fmt: skip
 
 

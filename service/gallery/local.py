@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import BundleMismatch, InvalidEmbedding
-from service.gallery.index import FlatIndex
+from service.gallery.index import Index
 from service.gallery.protocol import (
     Candidate,
     Collection,
@@ -45,7 +45,7 @@ class LocalGallery:
         self._database = database
         self._bundle = bundle
         self._dimension = dimension
-        self._indexes: dict[int, FlatIndex] = {}  # by the collection's key, if it is of our bundle
+        self._indexes: dict[int, Index] = {}  # by the collection's key, if it is of our bundle
 
     @classmethod
     def open(cls, directory: Path, *, bundle: str, dimension: int) -> Self:
@@ -181,7 +181,7 @@ class LocalGallery:
             if each.value.bundle == self._bundle:
                 self._build(each.key)
 
-    def _index(self, collection: str) -> tuple[int, FlatIndex]:
+    def _index(self, collection: str) -> tuple[int, Index]:
         """The collection's key and index, built if there is none yet."""
         with self._reading() as records:
             key = self._ours(records.collection(collection)).key
@@ -191,9 +191,9 @@ class LocalGallery:
             index = self._indexes.get(key)
             return key, self._build(key) if index is None else index
 
-    def _build(self, key: int) -> FlatIndex:
+    def _build(self, key: int) -> Index:
         """Reads a collection's index from the truth."""
-        index = FlatIndex(self._dimension)
+        index = Index(self._dimension)
         with self._reading() as records:
             for rows, vectors in templates(records.samples(key), self._dimension):
                 index.add(rows, vectors)
@@ -209,7 +209,7 @@ class LocalGallery:
             self._indexes.pop(collection.key, None)  # should building fail, a search tries again
             self._build(collection.key)
 
-    def _placed(self, index: FlatIndex, person: int) -> bool:
+    def _placed(self, index: Index, person: int) -> bool:
         """Whether the index now holds the person's template, or nothing without faces."""
         try:
             with self._reading() as records:

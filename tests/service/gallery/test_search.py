@@ -12,7 +12,7 @@ from service.errors import (
     BundleMismatch,
     InvalidEmbedding,
 )
-from service.gallery.index import FlatIndex
+from service.gallery.index import Index
 from service.gallery.local import LocalGallery
 from service.gallery.protocol import NewPerson
 
@@ -73,9 +73,9 @@ def test_a_person_who_goes_during_the_search_is_left_out(
 ) -> None:
     only = enrolled(gallery, "ada", 1)
     enrolled(gallery, "eve", 2)
-    search = FlatIndex.search
+    search = Index.search
 
-    def late(self: FlatIndex, *asked: object) -> object:
+    def late(self: Index, *asked: object) -> object:
         answer = search(self, *asked)
         if gone == "person":
             gallery.delete_person("default", "ada")
@@ -83,7 +83,7 @@ def test_a_person_who_goes_during_the_search_is_left_out(
             gallery.delete_face("default", "ada", only)
         return answer
 
-    monkeypatch.setattr(FlatIndex, "search", late)
+    monkeypatch.setattr(Index, "search", late)
     assert found(gallery, direction(1)) == ["eve"]
 
 
@@ -184,7 +184,7 @@ def test_an_index_that_fails_is_read_anew(
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(FlatIndex, broken, fail)
+    monkeypatch.setattr(Index, broken, fail)
     with caplog.at_level(logging.ERROR):
         enrolled(gallery, "joe", 3)
         gallery.delete_person("default", "ada")
@@ -202,8 +202,8 @@ def test_an_index_that_cannot_be_read_anew_is_read_by_the_next_search(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(FlatIndex, "put", fail)
-        patch.setattr(FlatIndex, "add", fail)
+        patch.setattr(Index, "put", fail)
+        patch.setattr(Index, "add", fail)
         with pytest.raises(MemoryError):
             enrolled(gallery, "eve", 2)
     assert set(found(gallery, direction(2))) == {"ada", "eve"}
