@@ -23,8 +23,10 @@ ServiceError                     500
 ├── CollectionExists             409
 ├── PersonExists                 409
 ├── BundleMismatch               409
+├── TemplateCorrupt              409  a flipped bit; the person is left out of searches
 ├── Uncalibrated                 409  an error rate was asked of a bundle that knows none
 ├── Overloaded                   503  with Retry-After
+├── IndexBuilding                503  with Retry-After
 └── StorageFull                  507
 
 StartupError                     the process ends with one line
@@ -147,6 +149,10 @@ class BundleMismatch(ServiceError):
     status, title = 409, "The collection was enrolled with another model"
 
 
+class TemplateCorrupt(ServiceError):
+    status, title = 409, "What is stored is damaged"
+
+
 class Uncalibrated(ServiceError):
     status, title = 409, "The bundle is not calibrated, so no error rate has a threshold"
 
@@ -161,6 +167,13 @@ class Overloaded(ServiceError):
             f"Too many requests are in progress; retry in {max(1, retry_after):.0f} s."
         )
         self.retry_after = retry_after
+
+
+class IndexBuilding(ServiceError):
+    """A large collection is being read at the start; the others can be searched."""
+
+    status, title = 503, "The collection is being read and cannot be searched yet"
+    retry_after = 5.0
 
 
 class StorageFull(ServiceError):

@@ -20,6 +20,7 @@ from service.detection import Detector
 from service.embedding import Recognizer
 from service.errors import BundleRefused, StartupError
 from service.gallery import Gallery
+from service.gallery.keys import FILE, KeySource
 from service.gallery.local import LocalGallery
 from service.images import Limits
 from service.onnx import Provider, open_session
@@ -81,12 +82,25 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
         log.warning(warning)
     manifest = networks.bundle.manifest
     gallery = LocalGallery.open(
-        settings.data_dir, bundle=manifest.id, dimension=manifest.embedding_size
+        settings.data_dir,
+        bundle=manifest.id,
+        dimension=manifest.embedding_size,
+        keys=key_source(settings),
     )
     try:
         yield Runtime(settings, networks, gallery)
     finally:
         gallery.close()
+
+
+def key_source(settings: Settings) -> KeySource:
+    """Where the gallery's root key is. Raises StartupError if two places are named."""
+    path, given = settings.root_key_file, settings.root_key
+    if path is not None and given is not None:
+        raise StartupError("FACE_ROOT_KEY and FACE_ROOT_KEY_FILE are both set; unset one of them.")
+    return KeySource(
+        path or settings.data_dir / FILE, None if given is None else given.get_secret_value()
+    )
 
 
 def _check_rates(settings: Settings, bundle: Bundle) -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.calibration import Rate
@@ -24,6 +24,14 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     data_dir: Path = Field(Path("data"), description="Where the gallery lives; created if missing.")
+    root_key_file: Path | None = Field(
+        None,
+        description="File of the key the gallery is encrypted with; `root.key` in the data directory if "
+        "not set. Made with a new gallery; back it up apart from it.",
+    )
+    root_key: SecretStr | None = Field(
+        None, description="The key itself, 32 bytes in hex or base64, instead of a file."
+    )
     bundle: Path = Field(STARTER, description="Directory of the model bundle.")
     provider: Literal["cpu", "cuda"] = Field(
         "cpu", description="ONNX Runtime execution provider; the service refuses to fall back."

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from service import answers
-from service.cli import evaluation, importing, models
+from service.cli import evaluation, gallery, importing, models
 from service.cli.console import BundleOption, err, one_line, pipeline_of, progress, settings_for
 from service.errors import ServiceError
 from service.pipeline import Selection
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(evaluation.app, name="evaluate")
 app.command()(importing.calibrate)
+app.command()(gallery.fsck)
 
 
 @app.command()

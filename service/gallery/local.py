@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import BundleMismatch, InvalidEmbedding
+from service.gallery import killpoints
+from service.gallery.commits import Commits
 from service.gallery.index import Index
+from service.gallery.indexes import LARGE, Indexes
+from service.gallery.keys import KeySource
 from service.gallery.protocol import (
     Candidate,
     Collection,
@@ -24,10 +29,12 @@ from service.gallery.protocol import (
     Person,
     Vectors,
 )
-from service.gallery.records import Kept, Records
+from service.gallery.records import Effects, Records
+from service.gallery.rows import CollectionRow
+from service.gallery.sources import Sources
 from service.gallery.sqlite import Database, opening
-from service.gallery.templates import templates
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 DEFAULT: Final = "default"  # the collection that always exists
@@ -41,20 +48,32 @@ class LocalGallery:
     empties it and makes it anew.
     """
 
-    def __init__(self, database: Database, *, bundle: str, dimension: int) -> None:
+    def __init__(self, database: Database, *, bundle: str, dimension: int, large: int) -> None:
         self._database = database
         self._bundle = bundle
         self._dimension = dimension
-        self._indexes: dict[int, Index] = {}  # by the collection's key, if it is of our bundle
+        self._indexes = Indexes(database, dimension, large)  # of the collections of our bundle
+        self._commit = Commits(database, self._records, self._settle)
 
     @classmethod
-    def open(cls, directory: Path, *, bundle: str, dimension: int) -> Self:
+    def open(
+        cls,
+        directory: Path,
+        *,
+        bundle: str,
+        dimension: int,
+        keys: KeySource | None = None,
+        large: int = LARGE,
+    ) -> Self:
         """Opens or creates the gallery and loads its templates, of `dimension` values.
 
-        Raises DataDirectoryUnusable: not writable, not a gallery, or in use by another process.
+        Collections of `large` persons are read from snapshots, or else in the background.
+        Without `keys` the root key is in the directory, and made with a new gallery. Raises
+        DataDirectoryUnusable: not writable, not a gallery, not of that root key, or in use by
+        another process.
         """
-        database = Database(directory)
-        gallery = cls(database, bundle=bundle, dimension=dimension)
+        database = Database(directory, keys)
+        gallery = cls(database, bundle=bundle, dimension=dimension, large=large)
         try:
             with opening(directory):
                 gallery._load()
@@ -64,76 +83,72 @@ class LocalGallery:
         return gallery
 
     def create_collection(self, id: str, name: str | None, metadata: Metadata) -> Collection:
-        with self._writing() as records:
+        def change(records: Records) -> Collection:
             records.add_collection(id, name, metadata)
-            return records.collection(id).value
+            return records.collection(id)
+
+        return self._commit(change)
 
     def collection(self, id: str) -> Collection:
         with self._reading() as records:
-            return records.collection(id).value
+            return records.collection(id)
 
     def collections(self, after: str | None, limit: int) -> Page[Collection]:
         with self._reading() as records:
             return records.collections(after, limit)
 
     def delete_collection(self, id: str) -> None:
-        with self._database.exclusive:
-            with self._writing() as records:
-                key = records.collection(id).key
-                records.remove_collection(key)
-                if id == DEFAULT:
-                    records.add_collection(id, None, {})
-            self._indexes.pop(key, None)
-            self._database.erase()
+        def change(records: Records) -> None:
+            records.remove_collection(records.place(id))
+            if id == DEFAULT:
+                records.add_collection(id, None, {})
+
+        self._commit(change)
 
     def create_person(self, collection: str, person: NewPerson) -> Person:
-        with self._writing() as records:
-            into = records.collection(collection)
-            return records.person(into, records.add_person(into.key, person)).value
+        def change(records: Records) -> Person:
+            into = records.place(collection)
+            return records.person(into, records.add_person(into, person))
+
+        return self._commit(change)
 
     def person(self, collection: str, person: str) -> Person:
         with self._reading() as records:
-            return records.person(records.collection(collection), person).value
+            return records.person(records.place(collection), person)
 
     def persons(self, collection: str, after: str | None, limit: int) -> Page[Person]:
         with self._reading() as records:
-            return records.persons(records.collection(collection).key, after, limit)
+            return records.persons(records.place(collection), after, limit)
 
     def delete_person(self, collection: str, person: str) -> None:
-        with self._database.exclusive:
-            with self._writing() as records:
-                within = records.collection(collection)
-                key = records.person(within, person).key
-                records.remove_person(key)
-            self._follow(within, key)
-            self._database.erase()
+        def change(records: Records) -> None:
+            records.remove_person(records.owner(records.place(collection), person))
+
+        self._commit(change)
 
     def enroll(self, collection: str, person: str, faces: Sequence[NewFace]) -> list[Face]:
         """All faces or none. Raises InvalidEmbedding too."""
+
+        def change(records: Records) -> list[Face]:
+            into = self._ours(records, collection)
+            owner = records.sound(into, person)
+            records.belong(into)
+            return [records.add_face(owner, face) for face in faces]
+
         for face in faces:
             self._check_face(face)
-        with self._database.exclusive:
-            with self._writing() as records:
-                into = self._ours(records.collection(collection))
-                owner = records.person(into, person)
-                records.belong(into.key)
-                enrolled = [records.add_face(owner, face) for face in faces]
-            self._follow(into, owner.key)
-        return enrolled
+        return self._commit(change)
 
     def faces(self, collection: str, person: str, after: str | None, limit: int) -> Page[Face]:
         with self._reading() as records:
-            owner = records.person(records.collection(collection), person)
-            return records.faces(owner.key, after, limit)
+            owner = records.sound(records.place(collection), person)
+            return records.faces(owner, after, limit)
 
     def delete_face(self, collection: str, person: str, face: str) -> None:
-        with self._database.exclusive:
-            with self._writing() as records:
-                within = records.collection(collection)
-                owner = records.person(within, person)
-                records.remove_face(owner, face)
-            self._follow(within, owner.key)
-            self._database.erase()
+        def change(records: Records) -> None:
+            records.remove_face(records.owner(records.place(collection), person), face)
+
+        self._commit(change)
 
     def size(self, collection: str) -> int:
         """As the protocol says; raises BundleMismatch as the search would."""
@@ -160,78 +175,76 @@ class LocalGallery:
         ]
 
     def close(self) -> None:
+        self._indexes.close()
         self._database.close()
 
     @contextmanager
     def _reading(self) -> Iterator[Records]:
         with self._database.reading() as connection:
-            yield Records(connection, self._bundle)
+            yield self._records(connection)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Records]:
-        with self._database.writing() as connection:
-            yield Records(connection, self._bundle)
+    def _records(self, connection: sqlite3.Connection) -> Records:
+        return Records(connection, self._bundle, self._database.vault)
 
     def _load(self) -> None:
         with self._reading() as records:
-            kept = records.every_collection()
-        if not any(each.value.id == DEFAULT for each in kept):
+            kept = records.places()
+            own = [(row.key, row.face_count) for row in kept if self._is_own(records, row)]
+        if not any(row.id == DEFAULT for row in kept):
             self.create_collection(DEFAULT, None, {})
-        for each in kept:
-            if each.value.bundle == self._bundle:
-                self._build(each.key)
+        self._indexes.start(own, self._applied)
+
+    def _applied(self, change: Callable[[Sources], T]) -> T:
+        return self._commit(lambda each: change(Sources(each.connection, each.vault)))
+
+    def _is_own(self, records: Records, row: CollectionRow) -> bool:
+        """Whether the collection can be searched with our bundle."""
+        return records.belongs(row) == self._bundle
 
     def _index(self, collection: str) -> tuple[int, Index]:
-        """The collection's key and index, built if there is none yet."""
+        """The collection's key and index. Raises IndexBuilding."""
         with self._reading() as records:
-            key = self._ours(records.collection(collection)).key
-        if (index := self._indexes.get(key)) is not None:
-            return key, index
-        with self._database.exclusive:  # nothing is committed while the truth is read
-            index = self._indexes.get(key)
-            return key, self._build(key) if index is None else index
+            key = self._ours(records, collection).key
+        return key, self._indexes.get(key)
 
-    def _build(self, key: int) -> Index:
-        """Reads a collection's index from the truth."""
-        index = Index(self._dimension)
+    def _settle(self, committed: Sequence[Effects]) -> None:
+        """Brings indexes and files to what was just committed."""
+        persons = set().union(*(each.persons for each in committed))
+        erased = set().union(*(each.erased for each in committed))
+        if persons:
+            killpoints.reached(killpoints.AFTER_COMMIT)
+        for collection in set().union(*(each.collections for each in committed)):
+            self._indexes.drop(collection)
+        for collection, person in sorted(persons):
+            if not self._indexes.follow(collection, person):
+                self._read_anew(collection)
+        if erased:
+            self._indexes.erase(erased)
+            self._database.erase()
+        if persons:
+            killpoints.reached(killpoints.AFTER_INDEX)
+
+    def _read_anew(self, collection: int) -> None:
+        """Reads the collection's index, if it is of our bundle; else, or failing, it has none."""
+        self._indexes.forget(collection)
         with self._reading() as records:
-            for rows, vectors in templates(records.samples(key), self._dimension):
-                index.add(rows, vectors)
-        self._indexes[key] = index
-        return index
-
-    def _follow(self, collection: Kept[Collection], person: int) -> None:
-        """Brings the index to what was just committed about the person's row."""
-        if collection.value.bundle != self._bundle:
-            return  # it has no index, and searching it is refused
-        index = self._indexes.get(collection.key)
-        if index is None or not self._placed(index, person):
-            self._indexes.pop(collection.key, None)  # should building fail, a search tries again
-            self._build(collection.key)
-
-    def _placed(self, index: Index, person: int) -> bool:
-        """Whether the index now holds the person's template, or nothing without faces."""
+            rows = [row for row in records.places() if row.key == collection]
+            ours = [row for row in rows if self._is_own(records, row)]
         try:
-            with self._reading() as records:
-                samples = records.samples_of(person)
-            for _, (template,) in templates(samples, self._dimension):
-                index.put(person, template)
-            if not samples:
-                index.remove(person)
+            for row in ours:
+                self._indexes.read(row.key)
         except Exception:
-            logger.exception("indexing failed; the index is read anew from the database")
-            return False
-        return True
+            logger.exception("reading an index failed; the next search tries again")
 
-    def _ours(self, collection: Kept[Collection]) -> Kept[Collection]:
-        kept = collection.value
-        if kept.bundle != self._bundle:
+    def _ours(self, records: Records, collection: str) -> CollectionRow:
+        row = records.place(collection)
+        if (bundle := records.belongs(row)) != self._bundle:
             raise BundleMismatch(
-                f"The faces of the collection {kept.id!r} were enrolled with the model"
-                f" {kept.bundle!r} and cannot be compared with those of {self._bundle!r}, which"
+                f"The faces of the collection {collection!r} were enrolled with the model"
+                f" {bundle!r} and cannot be compared with those of {self._bundle!r}, which"
                 " runs now; run that model, or enroll into another collection."
             )
-        return collection
+        return row
 
     def _check_face(self, face: NewFace) -> None:
         self._check_vectors(face.embedding[np.newaxis], (1, self._dimension))

@@ -72,4 +72,63 @@ UPDATE faces SET quality = graded;
 ALTER TABLE faces DROP COLUMN graded;
 """
 
-MIGRATIONS: Final = (_FIRST, _NULLABLE_QUALITY)
+# Rows of `secrets` are appended, overwritten in place and never removed: SQLite does not move such
+# rows, so that no stale copy of a destroyed key stays in a page. `vault` has the same content twice,
+# sealed: one flipped bit must not lock everybody out.
+_SEALED: Final = """
+CREATE TABLE vault (key INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
+CREATE TABLE chores (name TEXT PRIMARY KEY);  -- what a start has to finish
+CREATE TABLE secrets (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    wrapped BLOB NOT NULL  -- zeros once it is destroyed
+);
+ALTER TABLE collections ADD COLUMN secret INTEGER REFERENCES secrets (key);
+ALTER TABLE collections ADD COLUMN sealed BLOB;  -- name, metadata, bundle
+ALTER TABLE persons ADD COLUMN secret INTEGER REFERENCES secrets (key);
+ALTER TABLE persons ADD COLUMN sealed BLOB;  -- name, external id, metadata
+CREATE TABLE sealed_faces (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    person INTEGER NOT NULL REFERENCES persons (key),
+    sealed BLOB,  -- embedding, norm, quality, detection score
+    created_at TEXT NOT NULL
+);
+"""
+# Run one by one when the rows have been sealed, in the same transaction; see encryption.py. The
+# table of faces is copied, not altered: each column dropped would write all embeddings once more.
+WITHOUT_PLAIN: Final = (
+    "ALTER TABLE collections DROP COLUMN name",
+    "ALTER TABLE collections DROP COLUMN metadata",
+    "ALTER TABLE persons DROP COLUMN name",
+    "ALTER TABLE persons DROP COLUMN external_id",
+    "ALTER TABLE persons DROP COLUMN metadata",
+    "DELETE FROM sqlite_sequence WHERE name = 'sealed_faces'",
+    "UPDATE sqlite_sequence SET name = 'sealed_faces' WHERE name = 'faces'",
+    "DROP TABLE faces",
+    "ALTER TABLE sealed_faces RENAME TO faces",
+    "CREATE INDEX faces_in_order ON faces (person, key)",
+    """CREATE TRIGGER face_added AFTER INSERT ON faces BEGIN
+        UPDATE persons SET face_count = face_count + 1 WHERE key = NEW.person;
+        UPDATE collections SET face_count = face_count + 1
+            WHERE key = (SELECT collection FROM persons WHERE key = NEW.person);
+    END""",
+    """CREATE TRIGGER face_removed AFTER DELETE ON faces BEGIN
+        UPDATE persons SET face_count = face_count - 1 WHERE key = OLD.person;
+        UPDATE collections SET face_count = face_count - 1
+            WHERE key = (SELECT collection FROM persons WHERE key = OLD.person);
+    END""",
+)
+
+# `changed` is the revision that gave a person other faces: what a start replays on a snapshot.
+_SNAPSHOTS: Final = """
+ALTER TABLE persons ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX persons_changed ON persons (collection, changed);
+CREATE TABLE snapshots (
+    collection INTEGER PRIMARY KEY,
+    secret INTEGER NOT NULL REFERENCES secrets (key),  -- destroyed by the first deletion
+    revision INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: Final = (_FIRST, _NULLABLE_QUALITY, _SEALED, _SNAPSHOTS)
+SEALED: Final = 3  # the version since which rows are encrypted

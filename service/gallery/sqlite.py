@@ -13,9 +13,16 @@ from threading import Lock, RLock
 from typing import Final
 
 from service.errors import DataDirectoryUnusable, StorageFull
-from service.gallery.migrations import MIGRATIONS
+from service.gallery import killpoints
+from service.gallery.encryption import encrypt, wipe
+from service.gallery.keys import FILE, KeySource
+from service.gallery.mending import mend
+from service.gallery.migrations import MIGRATIONS, SEALED
+from service.gallery.sealing import Damaged, Vault
 
 logger = logging.getLogger(__name__)
+
+NAME: Final = "gallery.db"
 
 # EFBIG and EDQUOT reach us as IOERR_WRITE; a broken disk shows at the fsync, not at the write.
 _FULL: Final = frozenset(
@@ -30,16 +37,21 @@ class Database:
     method may be called from any thread.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Creates the directory and the file, or migrates it. Raises DataDirectoryUnusable."""
-        self.path = directory / "gallery.db"
+    def __init__(self, directory: Path, keys: KeySource | None = None) -> None:
+        """Creates the directory and the file, or migrates it. Raises DataDirectoryUnusable.
+
+        Without `keys` the root key is in the directory.
+        """
+        self.path = directory / NAME
         self.exclusive = RLock()  # held by whoever writes, until the index has followed
         self._reader_lock = Lock()
         with opening(directory), ExitStack() as opened:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             opened.callback(os.close, _lock(directory))
+            mend(self.path.with_name(f"{self.path.name}-wal"))
             self._writer = _connect(self.path, opened)
-            _migrate(self._writer)
+            self.vault = _migrated(self._writer, keys or KeySource(directory / FILE))
+            wipe(self._writer)
             self._reader = _connect(self.path, opened)
             self._opened = opened.pop_all()
         self.erase()  # what a killed process had deleted may still be in the log
@@ -59,6 +71,7 @@ class Database:
         with self.exclusive, _storage(), _transaction(self._writer, "BEGIN IMMEDIATE"):
             yield self._writer
             self._writer.execute("UPDATE revision SET value = value + 1")
+            killpoints.reached(killpoints.BEFORE_COMMIT)
 
     def revision(self) -> int:
         """How many transactions have been written; derived files compare it to their own."""
@@ -68,9 +81,8 @@ class Database:
     def erase(self) -> None:
         """Empties the write-ahead log, where deleted rows live on until then.
 
-        Not reached: when SQLite merges pages it leaves stale copies of rows it moved between the
-        used parts of a page. 5 of 20,000 deleted persons left their names and metadata there, none
-        of 8,000 an embedding; only a key per row, destroyed with it, would end that.
+        When SQLite merges pages it leaves stale copies of rows it moved between the used parts of
+        a page (5 of 20,000 deleted persons). They are sealed, and their keys were overwritten.
         """
         with self.exclusive, self._reader_lock:  # a reader would keep the log alive
             try:
@@ -92,7 +104,7 @@ def opening(directory: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, StorageFull, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise DataDirectoryUnusable(
             f"The data directory {directory} cannot be used: {reason}."
         ) from error
@@ -114,6 +126,7 @@ def _lock(directory: Path) -> int:
 def _connect(path: Path, opened: ExitStack) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     opened.callback(connection.close)
+    connection.text_factory = _text
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",  # NORMAL lost 1,456 of 2,000 acknowledged commits at power loss
@@ -126,18 +139,41 @@ def _connect(path: Path, opened: ExitStack) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Brings the file forward, one committed step after the other."""
+def _migrated(connection: sqlite3.Connection, keys: KeySource) -> Vault:
+    """Brings the file forward, one committed step after the other, and opens its vault."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise DataDirectoryUnusable(
             f"The gallery {_file(connection)} has version {version}, written by a newer release; "
             f"this one reads up to {len(MIGRATIONS)}."
         )
+    vault = Vault.new(keys.made()) if version < SEALED else _vault(connection, keys)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
-        )
+        connection.executescript(f"BEGIN IMMEDIATE; {script};")
+        if number == SEALED:
+            encrypt(connection, vault)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    return vault
+
+
+def _vault(connection: sqlite3.Connection, keys: KeySource) -> Vault:
+    """Raises DataDirectoryUnusable if the root key is not this gallery's."""
+    root = keys.key()
+    for (check,) in connection.execute("SELECT sealed FROM vault ORDER BY key").fetchall():
+        try:
+            return Vault.opened(root, check)
+        except Damaged:  # a flipped bit, if the other copy can be opened
+            continue
+    raise DataDirectoryUnusable(
+        f"The root key from {keys} is not the one {_file(connection)} is encrypted with; "
+        "give the key that was made with this gallery."
+    )
+
+
+def _text(stored: bytes) -> str:
+    """A flipped bit makes it another text, which no seal fits, and not an error of its own."""
+    return stored.decode(errors="replace")
 
 
 def _file(connection: sqlite3.Connection) -> str:

@@ -15,6 +15,7 @@ from service.errors import (
     CollectionNotFound,
     FaceError,
     ImageError,
+    IndexBuilding,
     InvalidEmbedding,
     NoFaceFound,
     SeveralFacesFound,
@@ -93,6 +94,7 @@ async def verify_faces(
         UnsupportedRate,
         CollectionNotFound,
         BundleMismatch,
+        IndexBuilding,
         Uncalibrated,
     ),
 )

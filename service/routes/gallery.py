@@ -21,6 +21,7 @@ from service.errors import (
     PersonNotFound,
     SeveralFacesFound,
     StorageFull,
+    TemplateCorrupt,
 )
 from service.gallery import NewPerson
 from service.problems import problems
@@ -49,7 +50,7 @@ def list_collections(page: Page, service: Served) -> schemas.Collections:
     )
 
 
-@router.get("/{collection}", responses=problems(*COMMON, CollectionNotFound))
+@router.get("/{collection}", responses=problems(*COMMON, CollectionNotFound, TemplateCorrupt))
 def get_collection(collection: schemas.Id, service: Served) -> schemas.Collection:
     return answers.collection(service.gallery.collection(collection))
 
@@ -81,7 +82,9 @@ def list_persons(collection: schemas.Id, page: Page, service: Served) -> schemas
     return schemas.Persons(items=[answers.person(each) for each in found.items], next=found.next)
 
 
-@router.get(PERSON, responses=problems(*COMMON, CollectionNotFound, PersonNotFound))
+@router.get(
+    PERSON, responses=problems(*COMMON, CollectionNotFound, PersonNotFound, TemplateCorrupt)
+)
 def get_person(collection: schemas.Id, person: schemas.Id, service: Served) -> schemas.Person:
     return answers.person(service.gallery.person(collection, person))
 
@@ -110,6 +113,7 @@ def delete_person(collection: schemas.Id, person: schemas.Id, service: Served) -
         CollectionNotFound,
         PersonNotFound,
         BundleMismatch,
+        TemplateCorrupt,
         StorageFull,
     ),
 )
@@ -134,7 +138,7 @@ async def enroll_face(  # noqa: PLR0913 - path, query, body and two dependencies
     return answers.enrollment(kept, faces, read)
 
 
-@router.get(FACES, responses=problems(*COMMON, CollectionNotFound, PersonNotFound))
+@router.get(FACES, responses=problems(*COMMON, CollectionNotFound, PersonNotFound, TemplateCorrupt))
 def list_faces(
     collection: schemas.Id, person: schemas.Id, page: Page, service: Served
 ) -> schemas.EnrolledFaces:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from service.errors import (
 from service.gallery.local import LocalGallery
 from service.gallery.protocol import Gallery, NewPerson
 
-from .faces import BUNDLE, direction, enrolled, face, found
+from .faces import BUNDLE, direction, enrolled, face, found, opened
 
 
 def test_it_is_a_gallery(gallery: LocalGallery) -> None:
@@ -180,6 +181,24 @@ def test_a_full_last_page_has_no_next(gallery: LocalGallery) -> None:
 def test_a_made_up_cursor_is_refused(gallery: LocalGallery, after: str) -> None:
     with pytest.raises(InvalidRequest, match="after"):
         gallery.persons("default", after, 5)
+
+
+def test_a_changed_cursor_and_one_of_another_gallery_are_refused(
+    gallery: LocalGallery, tmp_path: Path
+) -> None:
+    for each in "ab":
+        gallery.create_person("default", NewPerson(id=each))
+    after = gallery.persons("default", None, 1).next
+    assert after is not None
+    assert [each.id for each in gallery.persons("default", after, 1).items] == ["b"]
+    for position, letter in enumerate(after):
+        changed = after[:position] + ("A" if letter != "A" else "B") + after[position + 1 :]
+        with pytest.raises(InvalidRequest, match="after"):
+            gallery.persons("default", changed, 1)
+    other = opened(tmp_path / "other")
+    with pytest.raises(InvalidRequest, match="after"):
+        other.persons("default", after, 1)
+    other.close()
 
 
 def test_a_cursor_of_another_listing_is_refused(gallery: LocalGallery) -> None:

@@ -204,8 +204,9 @@ def test_an_index_that_cannot_be_read_anew_is_read_by_the_next_search(
     with monkeypatch.context() as patch:
         patch.setattr(Index, "put", fail)
         patch.setattr(Index, "add", fail)
+        enrolled(gallery, "eve", 2)  # it is on the disk
         with pytest.raises(MemoryError):
-            enrolled(gallery, "eve", 2)
+            found(gallery, direction(2))
     assert set(found(gallery, direction(2))) == {"ada", "eve"}
 
 
