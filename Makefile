@@ -8,7 +8,7 @@ RUN ?= runs/starter
 MEASURE = .venv/bin/adaface evaluate
 MEASURED = --bundle $(RUN)/bundle --images $(DATA)/lfw_dev/images --pairs $(DATA)/lfw_dev/pairs.txt --json
 
-.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter benchmark benchmark-training clean
+.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter benchmark benchmark-training bench-gallery faults clean
 
 serve: .venv/.serve
 	.venv/bin/adaface serve
@@ -85,6 +85,13 @@ starter: .venv-train/.train .venv/.serve
 
 benchmark: .venv/.test
 	.venv/bin/python tests/benchmarks/embed.py
+
+# A million templates: figures and bars. Every fault the gallery has to survive (power needs strace).
+bench-gallery: .venv/.test
+	.venv/bin/python tests/benchmarks/gallery.py
+
+faults: .venv/.test
+	.venv/bin/python -m tests.faults
 
 benchmark-training: .venv-train/.train
 	$(TRAIN) tests/benchmarks/train.py
