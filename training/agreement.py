@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 
 
 # fp16 loses nothing that can be measured, so losing anything means an overflow. The starter's
-# INT8 reaches 0.9988, 0.9977 and 0.994 (docs/adr/0004).
+# INT8 reaches 0.9988, 0.9977 and 0.994 (docs/adr/0003).
 BARS: dict[Precision, Bar] = {
     "fp16": Bar(0.9999, 0.9995, 0.999),
     "int8": Bar(0.995, 0.985, 0.97),

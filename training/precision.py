@@ -50,7 +50,7 @@ def to_int8(
 
     QDQ, activations unsigned 8 bit by tensor, weights signed by channel and 7 bit wide: without
     VNNI x86 adds two 8-bit products into 16 bits that saturate, and the same file would answer
-    differently on another processor (docs/adr/0004). Ranges are the extremes over `crops`
+    differently on another processor (docs/adr/0003). Ranges are the extremes over `crops`
     (n, 112, 112, 3) uint8 RGB; `progress` is told how many were used.
     """
     with TemporaryDirectory(dir=path.parent) as scratch:

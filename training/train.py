@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +93,7 @@ class Loop:
             last_step=total,
             seed=recipe.seed,
             augmentation=AUGMENTATIONS[recipe.augmentation],
-            workers=recipe.hardware.workers,
+            workers=min(recipe.hardware.workers, os.cpu_count() or 1),
         )
 
     def _tell(self, seen: Look | None) -> None:
