@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.degradation import blur
 from models.metrics import fold_accuracy, spearman, tmr_at_fmr
 from training.backbones import Backbone
-from training.data.source import CorruptRecord, Source
+from training.data.source import CorruptRecord, Example, Source
 from training.run import pixels
 
 MOST = 8000  # pictures kept in memory: 300 MB
@@ -52,7 +52,7 @@ def hold(source: Source, pairs: int, seed: int) -> Held:
     return Held(np.stack([example.image for example in examples]), persons, dealt)
 
 
-def _read(source: Source, index: int):  # type: ignore[no-untyped-def] # noqa: ANN202 - Example | None
+def _read(source: Source, index: int) -> Example | None:
     try:
         return source.read(index)
     except CorruptRecord:

@@ -127,6 +127,7 @@ class Records:
         )
 
     def remove_collection(self, row: CollectionRow) -> None:
+        """Removes the collection and its persons; their keys first, which is what counts."""
         self.effects.collections.add(row.key)
         self._destroy_snapshot(row.key)
         self._run("DELETE FROM snapshots WHERE collection = :key", key=row.key)

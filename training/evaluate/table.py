@@ -38,6 +38,7 @@ def beside_table(compared: Sequence[Beside]) -> Table:
 
 
 def edc_table(report: EdcReport) -> Table:
+    """FNMR by discarded share for each quality measure, its area beside that of random discards."""
     shares = list(report.curves[0].fnmr)
     areas = [f"area to {area.limit:g} (of random's)" for area in report.curves[0].areas]
     title = f"FNMR of {report.set} at FMR {report.fmr:g} by discarded share"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +70,8 @@ def _trained_length(weight: Tensor) -> float:
     return float(2.5 * 0.2 * (rows * columns) ** 0.5 / weight.norm())
 
 
-def _watch(kept: list[Tensor]):  # type: ignore[no-untyped-def] # noqa: ANN202 - torch's own hook type is private
-    def hook(_: nn.Module, inputs: tuple[Tensor]) -> None:
+def _watch(kept: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]
         kept.append(torch.stack([x.mean(dim=(0, 2, 3)), x.square().mean(dim=(0, 2, 3))]))
 
