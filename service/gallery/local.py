@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import BundleMismatch, InvalidEmbedding
+from service.errors import BundleMismatch, InvalidEmbedding, StorageFull
 from service.gallery import killpoints
 from service.gallery.commits import Commits
 from service.gallery.index import Index
@@ -103,7 +103,7 @@ class LocalGallery:
             if id == DEFAULT:
                 records.add_collection(id, None, {})
 
-        self._commit(change)
+        self._remove(change)
 
     def create_person(self, collection: str, person: NewPerson) -> Person:
         def change(records: Records) -> Person:
@@ -124,7 +124,7 @@ class LocalGallery:
         def change(records: Records) -> None:
             records.remove_person(records.owner(records.place(collection), person))
 
-        self._commit(change)
+        self._remove(change)
 
     def enroll(self, collection: str, person: str, faces: Sequence[NewFace]) -> list[Face]:
         """All faces or none. Raises InvalidEmbedding too."""
@@ -148,7 +148,7 @@ class LocalGallery:
         def change(records: Records) -> None:
             records.remove_face(records.owner(records.place(collection), person), face)
 
-        self._commit(change)
+        self._remove(change)
 
     def size(self, collection: str) -> int:
         """As the protocol says; raises BundleMismatch as the search would."""
@@ -196,6 +196,15 @@ class LocalGallery:
 
     def _applied(self, change: Callable[[Sources], T]) -> T:
         return self._commit(lambda each: change(Sources(each.connection, each.vault)))
+
+    def _remove(self, change: Callable[[Records], None]) -> None:
+        """Commits a deletion; on a full disk in the room that is kept for it."""
+        try:
+            self._commit(change)
+        except StorageFull:
+            with self._database.reserve.spent():
+                self._database.erase()  # a shorter log is the first room there is
+                self._commit(change)
 
     def _is_own(self, records: Records, row: CollectionRow) -> bool:
         """Whether the collection can be searched with our bundle."""

@@ -18,6 +18,7 @@ from service.gallery.encryption import encrypt, wipe
 from service.gallery.keys import FILE, KeySource
 from service.gallery.mending import mend
 from service.gallery.migrations import MIGRATIONS, SEALED
+from service.gallery.reserve import Reserve
 from service.gallery.sealing import Damaged, Vault
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Database:
             self.vault = _migrated(self._writer, keys or KeySource(directory / FILE))
             wipe(self._writer)
             self._reader = _connect(self.path, opened)
+            self.reserve = Reserve(directory / "reserve")
             self._opened = opened.pop_all()
         self.erase()  # what a killed process had deleted may still be in the log
 

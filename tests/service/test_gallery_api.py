@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -219,3 +222,35 @@ def test_a_full_disk_refuses_the_enrollment_and_loses_nothing(tmp_path: Path) ->
         kept = running.client.get("/collections/default/persons/eileen/faces").json()["items"]
         assert len(kept) == 1
         enrolled(running.client, "default", "again", photographs.portrait())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB of its own; only who may mount has one."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_people_can_be_deleted_on_a_full_disk(small_disk: Path) -> None:
+    persons = "/collections/default/persons"
+    with server(small_disk / "data") as running:
+        enrolled(running.client, "default", "eileen", photographs.astronaut())
+        left = os.statvfs(small_disk)
+        (small_disk / "ballast").write_bytes(bytes(left.f_bavail * left.f_bsize - 2**18))
+        created, refused = [], 0
+        while refused < 3 and len(created) < 1000:
+            body = {"id": f"p{len(created) + refused}", "metadata": {"x": "y" * 5000}}
+            answer = running.client.post(persons, json=body)
+            if answer.status_code == 201:
+                created.append(body["id"])
+            else:
+                refused += 1
+                assert problem(answer) == (507, "storage-full")
+        assert len(created) < 1000
+        for person in ["eileen", *created[:3]]:
+            assert running.client.delete(f"{persons}/{person}").status_code == 204
+            assert problem(running.client.get(f"{persons}/{person}"))[0] == 404
+        assert names(identified(running.client, "default", photographs.portrait())) == [[]]
