@@ -30,8 +30,8 @@ class Bar(NamedTuple):
     spearman: float  # of the norms
 
 
-# fp16 loses nothing that can be measured, so losing anything means an overflow. The starter's
-# INT8 reaches 0.9988, 0.9977 and 0.994 (docs/adr/0003).
+# fp16 loses nothing that can be measured, so losing anything means an overflow. The first
+# starter's INT8 reached 0.9988, 0.9977 and 0.994 (docs/adr/0003).
 BARS: dict[Precision, Bar] = {
     "fp16": Bar(0.9999, 0.9995, 0.999),
     "int8": Bar(0.995, 0.985, 0.97),

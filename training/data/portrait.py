@@ -202,6 +202,7 @@ class Sketch:
         self.fill(_oval(-0.6, tip - 1.5, 1.6, 1.6), np.minimum(255, 1.1 * skin), 12)
 
     def mouth(self) -> None:
+        """Two lips that smile and open as the variation has it; teeth, and a moustache over a beard."""
         by, how = self.by, self.how
         at = MOUTH - EYES + 1.5 * by["mouth_height"]
         wide = 14.0 + 2.4 * by["mouth_width"] + how.smile

@@ -90,6 +90,7 @@ class Output:
         tables: Sequence[Table],
         compared: Sequence[Beside] = (),
     ) -> None:
+        """One JSON document of the whole, or the tables, with the published numbers last."""
         if self.as_json:
             whole = document(protocol, model, report, compared)
             sys.stdout.write(json.dumps(whole, indent=1, allow_nan=False) + "\n")
