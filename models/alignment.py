@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -50,6 +51,19 @@ def similarity(
     turn = (centered.conj() * (target - target.mean())).sum() / spread
     shift = target.mean() - turn * source.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def density(landmarks: NDArray[np.floating]) -> float:
+    """Pixels of the image per pixel of the crop, each way, that `align` cuts at (5, 2) landmarks.
+
+    Infinity where the points coincide or are not finite: nothing is cut there.
+    """
+    try:
+        matrix = similarity(landmarks)
+    except DegenerateLandmarks:
+        return math.inf
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    return 1 / scale if scale else math.inf
 
 
 def align(

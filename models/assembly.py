@@ -168,6 +168,9 @@ def manifest(
             golden=golden,
             score=score,
             quality=quality,
+            calibrated=None
+            if calibration is None
+            else bundles.sha256(directory / bundles.RECOGNIZER),
         )
     except ValidationError as error:
         first = error.errors()[0]

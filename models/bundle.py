@@ -71,6 +71,9 @@ class Manifest(BaseModel):
     golden: tuple[Golden, ...] = Field(min_length=1)
     score: ScoreCalibration | None = None
     quality: QualityCalibration | None = None
+    calibrated: Sha256 | None = Field(
+        default=None, description="The recognizer that `score` and `quality` were measured with."
+    )
     metrics: dict[str, float] = Field(default_factory=dict)
 
     @property
@@ -118,6 +121,11 @@ def load(directory: Path) -> Bundle:
         raise BundleError(f"{path} is not a bundle manifest: {where}: {first['msg']}.") from error
     for name in {RECOGNIZER, DETECTOR, *manifest.files}:
         _verify(directory, name, manifest.files.get(name))
+    if manifest.calibrated not in {None, manifest.files[RECOGNIZER]}:
+        raise BundleError(
+            f"{path} has the calibration of another recognizer, whose similarities and norms mean "
+            "something else; 'adaface calibrate BUNDLE --images DIR --again' measures this one."
+        )
     return Bundle(directory=directory, manifest=manifest)
 
 

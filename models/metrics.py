@@ -52,7 +52,8 @@ def tmr_nearest_fmr(genuine: Scores, impostor: Scores, fmr: float) -> float:
     # Accepting k impostors is possible where the k-th score is above the next one.
     reachable = np.flatnonzero(np.concatenate([[True], falling[:-1] > falling[1:], [True]]))
     away = np.abs(reachable / len(falling) - fmr)
-    accepted = int(reachable[len(away) - 1 - away[::-1].argmin()])
+    # Rates like 0.9 and 1 - 0.1 differ in the last bit only.
+    accepted = int(reachable[np.flatnonzero(away <= away.min() + 1e-12)[-1]])
     if accepted == len(falling):
         return 1.0
     return 1 - fnmr_at(genuine, float(np.nextafter(falling[accepted], 2)))

@@ -1,21 +1,22 @@
-"""How good a face image is for recognition: the feature norm, calibrated, and what one can see."""
+"""How good a face image is for recognition: the feature norm, calibrated."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.calibration import CalibrationRefused
+from models.fnmr import ErrorCurve
 from models.metrics import spearman
 
 LEVELS = tuple(float(level) for level in np.linspace(0.2, 1.0, 5))  # of a calibrating sweep
 USELESS = 0.8  # degradation level from which a face can hardly be recognized
 LEAST_CORRELATION = 0.3  # below it the norm says nothing about quality (adaface issue 6)
+WORKING_FMR = 1e-4  # what FACE_FMR is where nobody set it
 SWEPT = 200  # images that are made worse: 4,000 versions place the medians well enough
 Sweep = Mapping[tuple[str, float], NDArray[np.floating]]  # norms by kind and level
 
@@ -37,6 +38,40 @@ class QualityCalibration(BaseModel):
     spearman: dict[str, float] = Field(
         default_factory=dict, description="Quality against degradation level, per degradation."
     )
+    errors: tuple[ErrorCurve, ...] = Field(
+        default=(), description="FNMR by quality at thresholds of several FMRs, rarest last."
+    )
+    witness: bool = Field(
+        default=False, description="The drawn face of `models/witness.py` is asked at every start."
+    )
+
+    @model_validator(mode="after")
+    def _follows_quality(self) -> Self:
+        """A sign that was changed by hand, or in copying, contradicts what was measured."""
+        clean = self.percentiles.get("50")
+        if clean is not None and self.direction * (clean - self.center) < 0:
+            raise ValueError(
+                f"the norm does not order errors in direction {self.direction:+d}: undegraded "
+                f"images have a median norm of {clean:.4g}, and {self.center:.4g} scores 50"
+            )
+        if any(value > -LEAST_CORRELATION for value in self.spearman.values()):
+            raise ValueError(
+                "the norm does not order errors: its quality score does not fall with degradation"
+            )
+        return self
+
+    def predicted_fnmr(self, quality: float, fmr: float = WORKING_FMR) -> float | None:
+        """The share of genuine comparisons expected to fail where the worse image scores `quality`.
+
+        At the calibrated rate nearest to `fmr`, in the log, which `error_curve` gives; None where
+        the calibration has too few errors to tell.
+        """
+        curve = self.error_curve(fmr)
+        return None if curve is None else curve.at(quality)
+
+    def error_curve(self, fmr: float = WORKING_FMR) -> ErrorCurve | None:
+        """The curve of the calibrated rate nearest to `fmr`."""
+        return min(self.errors, key=lambda c: abs(np.log(c.fmr / fmr)), default=None)
 
     def score(self, norm: float) -> float:
         """Quality in [0, 100], rounded to two decimals.
@@ -103,46 +138,3 @@ def _correlation(sweep: Sweep, kind: str, fitted: QualityCalibration) -> float:
 def falls_with(levels: NDArray[np.floating], quality: NDArray[np.floating]) -> float:
     """Spearman correlation of quality with degradation level; -1 is a perfect quality measure."""
     return spearman(levels, quality)
-
-
-class Components(NamedTuple):
-    """What a person can see and act on; each is measured on the crop or its landmarks."""
-
-    sharpness: float  # 0 to 1: variance of the Laplacian of the face, saturating
-    brightness: float  # 0 to 1: mean luma of the face; 0.5 is well exposed
-    contrast: float  # 0 to 1: standard deviation of the luma, 64 grey levels and more being 1
-    eye_distance: float | None  # pixels of the photograph between the eyes
-    roll: float | None  # degrees; positive: the head leans to its left shoulder
-    yaw: (
-        float | None
-    )  # about -1 to 1: the nose's offset from the middle of the eyes, in half eye distances
-
-
-FACE = (slice(20, 104), slice(20, 92))  # rows and columns of the crop that are skin, not hair
-
-
-def components(
-    crop: NDArray[np.uint8], landmarks: NDArray[np.floating] | None = None
-) -> Components:
-    """The component measures of an aligned (112, 112, 3) RGB crop.
-
-    `landmarks` (5, 2) in pixels of the photograph give size and pose; None for a crop that came
-    aligned, whose size and pose nobody knows.
-    """
-    luma = cv2.cvtColor(crop[FACE], cv2.COLOR_RGB2GRAY)
-    texture = float(cv2.Laplacian(luma, cv2.CV_32F).var())
-    seen = (
-        round(texture / (texture + 150.0), 4),
-        round(float(luma.mean()) / 255, 4),
-        round(min(1.0, float(luma.std()) / 64), 4),
-    )
-    return Components(*seen, *(_pose(landmarks) if landmarks is not None else (None,) * 3))
-
-
-def _pose(landmarks: NDArray[np.floating]) -> tuple[float, float, float]:
-    left, right, nose = landmarks[:3].astype(np.float64)
-    across = right - left
-    distance = float(np.hypot(*across)) or 1e-6
-    roll = float(np.degrees(np.arctan2(across[1], across[0])))
-    offset = float((nose - (left + right) / 2) @ across) / (distance**2 / 2)
-    return round(distance, 2), round(roll, 2), round(float(np.clip(offset, -2, 2)), 4)

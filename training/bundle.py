@@ -16,10 +16,10 @@ from onnx import ModelProto, TensorProto
 from models import bundle as bundles
 from models.assembly import Calibration, Description, assembling, golden_of, manifest
 from models.bundle import Bundle, BundleError
-from models.calibration import calibrate_scores
+from models.calibrating import Worse, calibrated, chosen
 from models.degradation import DEGRADATIONS
 from models.golden import Features, Recognize
-from models.quality import LEVELS, SWEPT, calibrate_quality
+from models.quality import LEVELS, SWEPT
 from training.parity import OUTPUTS, open_recognizer
 
 BATCH = 32
@@ -37,12 +37,14 @@ def write_bundle(  # noqa: PLR0913 - the files of a bundle, its description, wha
     persons: NDArray[Any] | None = None,
     progress: Progress = lambda _: None,
     *,
+    sources: NDArray[Any] | None = None,
     card: Path | None = None,
 ) -> Bundle:
     """Makes the bundle directory `out` of a contract graph, whole or not at all.
 
     `crops` (n, 112, 112, 3) uint8 RGB show `persons` (n,), people the recognizer was not trained
-    on; without them the bundle is not calibrated. `detector` None is the starter's. `progress` is
+    on; without them the bundle is not calibrated. Where they come from several `sources` (n,),
+    strangers are compared within each. `detector` None is the starter's. `progress` is
     told of `count_crops(n)` crops in all. Raises BundleError where the graph is none or `out` holds
     a bundle, CalibrationRefused where the crops do not calibrate it, ParityError where ONNX
     Runtime cannot load it, and ValueError where there is not one person for each crop.
@@ -59,7 +61,9 @@ def write_bundle(  # noqa: PLR0913 - the files of a bundle, its description, wha
         golden, calibration = golden_of(recognize), None
         if crops is not None and persons is not None:
             data = description.calibration_data
-            calibration = calibrate_crops(recognize, crops, persons, progress, data=data)
+            calibration = calibrate_crops(
+                recognize, crops, persons, progress, data=data, sources=sources
+            )
         made = manifest(
             scratch,
             description.completed({each.key: each.value for each in model.metadata_props}),
@@ -76,13 +80,14 @@ def count_crops(crops: int) -> int:
     return crops + min(SWEPT, crops) * len(DEGRADATIONS) * len(LEVELS)
 
 
-def calibrate_crops(
+def calibrate_crops(  # noqa: PLR0913 - a recognizer, and what it is asked
     recognize: Recognize,
     crops: Crops,
     persons: NDArray[Any],
     progress: Progress = lambda _: None,
     *,
     data: str,
+    sources: NDArray[Any] | None = None,
 ) -> Calibration:
     """What `service.calibrate` does with photographs, on crops that are aligned already.
 
@@ -91,21 +96,28 @@ def calibrate_crops(
     of the crop.
     """
     found = _embedded(recognize, crops, progress)
-    score = calibrate_scores(found.embeddings, persons, data=data)
-    chosen = slice(None, None, max(1, len(crops) // SWEPT))
-    sweep = _sweep(recognize, crops[chosen][:SWEPT], progress)
-    sweep |= {(kind, 0.0): found.norms[chosen][:SWEPT] for kind in DEGRADATIONS}
-    return Calibration(score, calibrate_quality(found.norms, sweep, data=data))
+    worse = _worse(recognize, crops, chosen(persons), progress)
+
+    def norms(faces: Crops) -> NDArray[np.floating]:
+        return recognize(faces).norms
+
+    return calibrated(found, persons, worse, norms, data=data, sources=sources)
 
 
-def _sweep(recognize: Recognize, crops: Crops, progress: Progress) -> dict[tuple[str, float], Any]:
-    norms = {}
+def _worse(
+    recognize: Recognize, crops: Crops, indices: list[int], progress: Progress
+) -> list[Worse]:
+    swept = []
     for kind, degrade in DEGRADATIONS.items():
         for level in LEVELS:
             random = np.random.default_rng(0)
-            worse = np.stack([degrade(crop, level, random) for crop in crops])
-            norms[kind, level] = _embedded(recognize, worse, progress).norms
-    return norms
+            spoiled = np.stack([degrade(crops[index], level, random) for index in indices])
+            answers = _embedded(recognize, spoiled, progress)
+            swept += [
+                Worse(index, kind, level, vector, float(norm))
+                for index, vector, norm in zip(indices, *answers, strict=True)
+            ]
+    return swept
 
 
 def _embedded(recognize: Recognize, crops: Crops, progress: Progress) -> Features:

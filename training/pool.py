@@ -13,6 +13,7 @@ from models.bundle import sha256
 from training.data import crops, targets
 from training.data.crops import Crops, Image
 from training.data.folder import Folder
+from training.data.hold_out import kept
 from training.data.source import CorruptRecord
 from training.data.targets import Targets
 from training.teacher import open_teacher
@@ -56,13 +57,28 @@ def _digest(teacher: Path) -> str:
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
+# Of LFW, which has most people once, for the impostors; of CelebA those who were photographed often.
+LFW_HELD_OUT, CELEB_HELD_OUT = 0.4, 0.1
+
+
 def starter(data: Path) -> list[Labelled]:
-    """Aligned crops, portraits and unlabelled scenes, in the folders the starter is made from."""
-    return [
-        crops.from_folder(data / "recognition"),
-        crops.from_photographs(data / "lfw_train", data / "teachers/detector.onnx"),
-        crops.from_scenes(data, data / "scenes.json"),
-    ]
+    """Aligned crops, portraits and unlabelled scenes, without the people who are held out."""
+    celebs, portraits = _starter_people(data, held_out=False)
+    return [celebs, portraits, crops.from_scenes(data, data / "scenes.json")]
+
+
+def starter_held_out(data: Path) -> list[Labelled]:
+    """Crops of the people whom the starter never saw, which is whom it is calibrated on."""
+    return list(_starter_people(data, held_out=True))
+
+
+def _starter_people(data: Path, *, held_out: bool) -> tuple[Labelled, Labelled]:
+    celebs = crops.from_folder(data / "recognition")
+    portraits = crops.from_photographs(data / "lfw_train", data / "teachers/detector.onnx")
+    return (
+        kept(celebs, CELEB_HELD_OUT, held_out=held_out),
+        kept(portraits, LFW_HELD_OUT, held_out=held_out),
+    )
 
 
 def aligned(root: Path) -> list[Labelled]:

@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.alignment import CROP_SIZE, TEMPLATE, DegenerateLandmarks, align, similarity
+from models.alignment import (
+    CROP_SIZE,
+    TEMPLATE,
+    DegenerateLandmarks,
+    align,
+    density,
+    similarity,
+)
 
 lengths = st.floats(0.05, 20)
 angles = st.floats(-3.1, 3.1)
 shifts = st.floats(-500, 500)
 
 
+@settings(deadline=None)  # a machine may have other work
 @given(lengths, angles, shifts, shifts)
 def test_any_turn_scale_and_shift_of_the_template_is_undone(
     scale: float, angle: float, x: float, y: float
@@ -22,6 +30,7 @@ def test_any_turn_scale_and_shift_of_the_template_is_undone(
     assert np.allclose(back, TEMPLATE, atol=1e-6)
 
 
+@settings(deadline=None)  # a machine may have other work
 @given(st.lists(st.tuples(shifts, shifts), min_size=5, max_size=5, unique=True))
 def test_no_other_similarity_fits_better(points: list[tuple[float, float]]) -> None:
     landmarks = np.array(points)
@@ -51,3 +60,17 @@ def test_what_lies_outside_the_photograph_is_black() -> None:
     crop = align(white, TEMPLATE)
     assert crop[:49, :49].min() == 255
     assert crop[60:, 60:].max() == 0
+
+
+@settings(deadline=None)  # a machine may have other work
+@given(lengths, angles, shifts, shifts)
+def test_density_is_how_much_larger_the_face_is_than_in_the_crop(
+    scale: float, angle: float, x: float, y: float
+) -> None:
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    assert density(TEMPLATE @ turn.T + (x, y)) == pytest.approx(scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_where_nothing_can_be_cut_no_pixels_are_missing(bad: float) -> None:
+    assert density(np.full((5, 2), bad)) == np.inf

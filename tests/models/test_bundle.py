@@ -11,7 +11,7 @@ from models import bundle as bundles
 from models.bundle import BundleError
 from models.degradation import DEGRADATIONS
 from models.golden import Features, Golden, GoldenMismatch, check, picture, record
-from models.quality import components, fit_quality
+from models.quality import fit_quality
 
 STARTER = Path(bundles.__file__).parent / "starter"
 
@@ -143,20 +143,6 @@ def test_the_direction_of_the_norm_is_found(direction: int) -> None:
     assert min(scores) >= 0
     assert max(scores) <= 100
     assert fitted.score(float(np.median(clean))) == pytest.approx(88, abs=1)
-
-
-def test_blur_darkness_and_pose_show_in_the_components() -> None:
-    crop = picture(1)
-    level = np.array([(0, 0), (40, 0), (20, 20), (5, 40), (35, 40)], float)
-    sharp = components(crop, level)
-    soft = components(DEGRADATIONS["blur"](crop, 0.6, np.random.default_rng(0)))
-    assert soft.sharpness < sharp.sharpness
-    assert soft.eye_distance is None
-    assert components(crop // 4).brightness < sharp.brightness
-    assert (sharp.eye_distance, sharp.roll, sharp.yaw) == (40, 0, 0)
-    turned = level.copy()
-    turned[2, 0] += 10
-    assert components(crop, turned).yaw == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from models import discard
 from models.calibration import RULE_OF_THREE
+from models.components import components
 from models.degradation import DEGRADATIONS
 from models.metrics import threshold_at_fmr
-from models.quality import components
 from training.evaluate.crops import Crop
 from training.evaluate.embedder import Embed
 from training.evaluate.errors import EvaluationError

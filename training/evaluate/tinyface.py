@@ -81,7 +81,7 @@ def read_tinyface(root: Path) -> TinyFace:
 
 def _mat(path: Path, kind: str, folder: Path) -> tuple[list[Path], NDArray[np.int64]]:
     """Names and identities of a MATLAB list; `kind` is the prefix of its two variables."""
-    import scipy.io  # type: ignore[import-untyped]  # SciPy ships no types
+    import scipy.io
 
     try:
         content = scipy.io.loadmat(str(path), squeeze_me=True, appendmat=False)
