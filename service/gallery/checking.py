@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
+from service.gallery.derived import refused
 from service.gallery.rows import COLLECTION, FACE, PERSON, CollectionRow, FaceRow, PersonRow
 from service.gallery.sealing import Damaged, Vault
+from service.gallery.slots import FIRST, Slot, spare
 from service.gallery.sqlite import Database
 
 # Kept by triggers, so each can be counted again.
@@ -18,6 +20,10 @@ _COUNTED: Final = {
     "collections.face_count": """(SELECT count(*) FROM faces JOIN persons
         ON persons.key = faces.person WHERE persons.collection = collections.key)""",
 }
+_CROPS: Final = (
+    "SELECT c.face, c.sealed FROM faces f JOIN crops c ON c.face = f.key WHERE f.person = ?"
+)
+Crops: TypeAlias = Mapping[int, bytes]  # by the face's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,23 @@ def check(database: Database) -> list[Found]:
             *_labels(connection, database.vault),
             *_people(connection, database.vault),
             *_counters(connection),
+            *_snapshots(connection, database),
         ]
 
 
 def repair(database: Database) -> list[str]:
-    """Computes indexes, counters and key checks anew; what was done. Deletes nothing.
+    """Computes indexes, counters and key checks anew; what was done. Deletes nothing of anybody's.
 
     Counters stay while the file's structure is broken: faces might be missing, and a counter that
     knows of them is what keeps a template of the others from being used.
     """
     with database.reading() as connection:
         broken = list(_structure(connection))
+        useless = list(refused(connection, database))
     done = []
+    for path, collection, _ in useless:
+        path.unlink()
+        done.append(f"the snapshot of {collection!r} removed; a start reads {database.path.name}")
     with database.writing() as connection:
         connection.execute("REINDEX")
         done.append("indexes written anew")
@@ -89,16 +100,21 @@ def _labels(connection: sqlite3.Connection, vault: Vault) -> Iterator[Found]:
 
 
 def _people(connection: sqlite3.Connection, vault: Vault) -> Iterator[Found]:
-    names = dict(connection.execute("SELECT key, id FROM collections").fetchall())
+    rows = map(CollectionRow._make, connection.execute(COLLECTION).fetchall())
+    known = {row.key: (row.id, row.slots(vault, "").active) for row in rows}
     for row in connection.execute(f"{PERSON} ORDER BY p.key"):
         person = PersonRow(*row)
         query = f"{FACE} WHERE f.person = ? ORDER BY f.key"
         faces = [FaceRow(*face) for face in connection.execute(query, (person.key,))]
-        for what in _faults(person, faces, vault):
-            yield Found(names.get(person.collection), person.id, what)
+        collection, active = known.get(person.collection, (None, FIRST))
+        crops = dict(connection.execute(_CROPS, (person.key,)).fetchall())
+        for what in _faults(person, faces, vault, active, crops):
+            yield Found(collection, person.id, what)
 
 
-def _faults(person: PersonRow, faces: Sequence[FaceRow], vault: Vault) -> Iterator[str]:
+def _faults(
+    person: PersonRow, faces: Sequence[FaceRow], vault: Vault, active: Slot, crops: Crops
+) -> Iterator[str]:
     try:
         seal = person.seal(vault)
     except Damaged:
@@ -107,8 +123,14 @@ def _faults(person: PersonRow, faces: Sequence[FaceRow], vault: Vault) -> Iterat
     if not seal.fits(person.sealed, *person.place()):
         yield "name, external id and metadata are damaged"
     for face in faces:
-        if not seal.fits(face.sealed, *face.place(person.collection)):
+        of = person.collection
+        if not seal.fits(face.kept(active), *face.place(of, active)):
             yield f"the face {face.id!r} is damaged"
+        other = face.kept(spare(active))
+        if other is not None and not seal.fits(other, *face.place(of, spare(active))):
+            yield f"what the face {face.id!r} is by another model is damaged"
+        if face.key in crops and not seal.fits(crops[face.key], *face.place(of, "crop")):
+            yield f"the crop of the face {face.id!r} is damaged"
     if len(faces) != person.face_count:
         yield f"{person.face_count} faces were enrolled, {len(faces)} are there"
 
@@ -119,6 +141,11 @@ def _counters(connection: sqlite3.Connection) -> Iterator[Found]:
         query = f"SELECT id FROM collections WHERE {column} <> {counted}"  # noqa: S608 - our own
         for (id_,) in connection.execute(query):
             yield Found(id_, None, f"{column} is not what is there")
+
+
+def _snapshots(connection: sqlite3.Connection, database: Database) -> Iterator[Found]:
+    for _, collection, reason in refused(connection, database):
+        yield Found(collection, None, f"its index snapshot is not used: {reason}")
 
 
 def _recounted(connection: sqlite3.Connection, counter: str, counted: str) -> Iterator[str]:

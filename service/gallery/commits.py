@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar, cast
 
-from service.errors import ServiceError
-from service.gallery.records import Effects, Records
+from service.errors import ServiceError, StorageFailed
+from service.gallery.records import Records
 from service.gallery.sqlite import Database
+from service.gallery.tables import Effects
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[sqlite3.Connection], Records]
@@ -34,14 +35,14 @@ class _Change:
 
     def attempt(self, records: Records) -> None:
         """Applies it within the transaction, or none of it where it is refused."""
-        self.error, self.effects = None, records.effects
-        records.connection.execute("SAVEPOINT change")
+        self.error, self.effects = None, records.tables.effects
+        records.tables.connection.execute("SAVEPOINT change")
         try:
             self.value = self.apply(records)
         except ServiceError as error:
             self.error, self.effects = error, Effects()
-            records.connection.execute("ROLLBACK TO change")
-        records.connection.execute("RELEASE change")
+            records.tables.connection.execute("ROLLBACK TO change")
+        records.tables.connection.execute("RELEASE change")
 
 
 class Commits:
@@ -118,6 +119,8 @@ class Commits:
                 _check_any(group)
         except _Refused:
             return False
+        except StorageFailed:  # what was written is not known: nobody may be told otherwise
+            raise
         except Exception:
             if len(group) == 1:
                 raise

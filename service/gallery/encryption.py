@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from service.gallery.contents import Label, Profile, packed, written
+from service.gallery.contents import Label, Profile, packed, taken_over
 from service.gallery.migrations import WITHOUT_PLAIN
 from service.gallery.protocol import NewFace
-from service.gallery.sealing import Seal, Vault
+from service.gallery.rows import PERSON, PersonRow
+from service.gallery.sealing import Damaged, Seal, Vault
 from service.gallery.templates import FLOAT
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,18 @@ def encrypt(connection: sqlite3.Connection, vault: Vault) -> None:
     if connection.execute("SELECT count(*) FROM collections").fetchone()[0]:
         connection.execute("INSERT INTO chores VALUES (?)", (WIPE,))
         logger.warning("encrypted what an older release had stored as it is; faces: %d", faces)
+
+
+def blind(connection: sqlite3.Connection, vault: Vault) -> None:
+    """Makes the external ids of galleries written before that findable, within the transaction."""
+    for row in map(PersonRow._make, connection.execute(f"{PERSON} ORDER BY p.key")):
+        try:
+            external = row.profile(row.seal(vault)).external_id
+        except Damaged:
+            continue  # quarantined as before
+        if external is not None:
+            found = (vault.blinded(row.collection, external), row.key)
+            connection.execute("UPDATE persons SET external = ? WHERE key = ?", found)
 
 
 def wipe(connection: sqlite3.Connection) -> None:
@@ -62,7 +75,7 @@ def _collections(connection: sqlite3.Connection, vault: Vault) -> None:
     query = "SELECT key, id, created_at, name, metadata, bundle FROM collections"
     for key, id_, created, name, metadata, bundle in connection.execute(query).fetchall():
         number, seal = new_secret(connection, vault)
-        label = written(Label(name, json.loads(metadata), bundle))
+        label = taken_over(Label(name, json.loads(metadata), bundle))
         sealed = seal.close(label, "collection", key, created, id_)
         _put(connection, "collections", number, sealed, key)
 
@@ -74,7 +87,7 @@ def _persons(connection: sqlite3.Connection, vault: Vault) -> int:
     for row in connection.execute(query).fetchall():
         key, collection, id_, created, name, external_id, metadata = row
         number, seal = new_secret(connection, vault)
-        profile = written(Profile(name, external_id, json.loads(metadata)))
+        profile = taken_over(Profile(name, external_id, json.loads(metadata)))
         sealed = seal.close(profile, "person", collection, key, created, id_)
         _put(connection, "persons", number, sealed, key)
         before, done = done, done + _faces(connection, seal, collection, key)

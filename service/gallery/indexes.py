@@ -9,10 +9,13 @@ from threading import Event, Thread
 from typing import Final, TypeAlias
 
 from service.errors import IndexBuilding, ServiceError
-from service.gallery.index import Index, SnapshotRefused
+from service.gallery import killpoints
+from service.gallery.beside import Beside, Closing
+from service.gallery.derived import STRAY, snapshot_of
+from service.gallery.index import SnapshotRefused
 from service.gallery.sources import Sources
 from service.gallery.sqlite import Database
-from service.gallery.templates import templates
+from service.gallery.views import Layout, View
 
 logger = logging.getLogger(__name__)
 
@@ -22,21 +25,22 @@ _INTERVAL: Final = 900.0  # seconds between snapshots of what has changed
 Change: TypeAlias = Callable[[Sources], tuple[bytes, int]]
 
 
-class _Closing(Exception):
-    """Nobody waits for the index any more."""
-
-
 class Indexes:
     """One index per collection, by its key; those being read are not there yet.
 
-    Large ones are written to snapshots, which a start reads instead of the database, and read in
-    the background where there is none. Calls that change something come from one thread at a
-    time, which holds the database.
+    Large ones are read in the background at the start, so that the others need not wait: from
+    snapshots that are written now and then, or else from the database. Calls that change something come from one thread at a
+    time, which holds the database. A second one of a collection may stand by, and be turned to.
     """
 
-    def __init__(self, database: Database, dimension: int, large: int) -> None:
-        self._database, self._dimension, self._large = database, dimension, large
-        self._held: dict[int, Index] = {}
+    def __init__(self, database: Database, layouts: Callable[[int], Layout], large: int) -> None:
+        """`layouts` says what a collection's index has to hold; it reads the database."""
+        self._database, self._layouts = database, layouts
+        self._large, self._interval = killpoints.snapshots(large, _INTERVAL)
+        self.from_snapshots: set[int] = set()  # collections that the start read from one
+        self._held: dict[int, View] = {}
+        self._standby: dict[int, View] = {}  # follow, too
+        self._beside = Beside(database, self._read, self._placed)
         self._missed: dict[int, set[int]] = {}  # persons changed while their collection is read
         self._closing = Event()
         self._threads: list[Thread] = []
@@ -46,46 +50,92 @@ class Indexes:
     ) -> None:
         """Loads the collections `own`, (key, faces), and keeps snapshots from then on.
 
-        `commit` applies a change to the database. Large collections without a snapshot that can
-        be used are left to a thread.
+        `commit` applies a change to the database. Large collections are left to a thread.
         """
         self._commit = commit
-        for path in self._database.path.parent.glob("index-*.snapshot.tmp"):
+        for path in self._database.path.parent.glob(STRAY):
             path.unlink()  # of a process that was killed
-        late = [key for key, faces in own if not self._loaded(key, faces)]
+        late = []
+        for key, faces in own:
+            if faces >= self._large:
+                late.append(key)
+            else:
+                self.read(key)
         self._missed = {key: set() for key in late}
         for work in (lambda: self._read_late(late), self._keep):
             thread = Thread(target=work, name="indexes", daemon=True)
             thread.start()
             self._threads.append(thread)
 
-    def get(self, collection: int) -> Index:
+    def get(self, collection: int) -> View:
         """Raises IndexBuilding while it is being read at the start."""
         if (index := self._held.get(collection)) is not None:
             return index
         with self._database.exclusive:  # nothing is committed while the truth is read
             if collection in self._missed:
                 raise IndexBuilding
-            return self._held.get(collection) or self.read(collection)
+            held = self._held.get(collection)
+            return self.read(collection) if held is None else held
 
-    def read(self, collection: int) -> Index:
+    def read(self, collection: int) -> View:
         """Reads an index from the truth while nothing is committed."""
-        self._held[collection] = index = self._read(collection)
-        return index
+        self._held[collection] = view = self._read(collection, self._layouts(collection))
+        return view
+
+    def prepare(self, collection: int, layout: Layout, stopped: Callable[[], bool]) -> bool:
+        """Reads a second index, which then stands by; False if it was stopped."""
+        return self._beside.read(
+            collection, layout, lambda: stopped() or self._closing.is_set(), self._stand_by
+        )
+
+    def stands_by(self, collection: int, layout: Layout) -> bool:
+        """Whether an index of the layout is ready to be turned to."""
+        standby = self._standby.get(collection)
+        return standby is not None and standby.layout == layout
+
+    def turn(self, collection: int) -> None:
+        """From now on the one that stood by answers, and the one that answered stands by."""
+        held, standby = self._held.get(collection), self._standby.pop(collection, None)
+        self._missed.pop(collection, None)  # what is being read at the start is of the other model
+        if standby is not None and standby.layout == self._layouts(collection):
+            self._held[collection] = standby
+        else:
+            self.forget(collection)
+        if held is not None:
+            self._standby[collection] = held
+
+    def dismiss(self, collection: int) -> None:
+        """Nothing needs to stand by for the collection any more."""
+        self._standby.pop(collection, None)
+
+    def reshape(self, collection: int) -> None:
+        """Reads an index of the layout that the collection has now; until then the old one answers."""
+        thread = Thread(target=self._reshape, args=(collection,), name="indexes", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def drop(self, collection: int) -> None:
         """The collection is gone, and its snapshot with it."""
         self._held.pop(collection, None)
+        self._standby.pop(collection, None)
         self._missed.pop(collection, None)
-        self._path(collection).unlink(missing_ok=True)
+        self.erase([collection])
 
     def follow(self, collection: int, person: int) -> bool:
         """Brings the index to what was committed about a person; False if it has to be read."""
+        self.follow_beside(collection, person)
         if collection in self._missed:
             self._missed[collection].add(person)
             return True
-        index = self._held.get(collection)
-        return index is not None and self._placed(index, person)
+        view = self._held.get(collection)
+        return view is not None and self._placed(view, person)
+
+    def follow_beside(self, collection: int, person: int) -> None:
+        """Brings what stands by, or is being read to, to what was committed about a person."""
+        self._beside.note(collection, person)
+        standby = self._standby.get(collection)
+        if standby is not None and not self._placed(standby, person):
+            self.dismiss(collection)
 
     def forget(self, collection: int) -> None:
         """After a failure: the index is read anew by whoever asks for it."""
@@ -94,7 +144,15 @@ class Indexes:
     def erase(self, collections: Collection[int]) -> None:
         """Removes the snapshots, whose keys were just destroyed."""
         for collection in collections:
-            self._path(collection).unlink(missing_ok=True)
+            try:
+                self._path(collection).unlink(missing_ok=True)
+            except OSError as error:  # nobody can read it any more, and the next start removes it
+                logger.warning("the snapshot of collection %d stays: %s", collection, error)
+
+    @property
+    def building(self) -> int:
+        """How many collections are still being read."""
+        return len(self._missed)
 
     def close(self) -> None:
         """Writes snapshots of the large indexes that changed."""
@@ -104,89 +162,107 @@ class Indexes:
                 thread.join()
             self._save_all()
 
-    def _loaded(self, collection: int, faces: int) -> bool:
-        """Whether the collection can be searched now."""
-        if self._from_snapshot(collection):
-            return True
-        if faces >= self._large:
-            return False
-        self.read(collection)
-        return True
-
-    def _from_snapshot(self, collection: int) -> bool:
+    def _from_snapshot(self, collection: int, layout: Layout) -> View | None:
         with self._database.reading() as connection:
             sources = Sources(connection, self._database.vault)
             if (known := sources.snapshot(collection)) is None:
-                return False
-            changed, expected = (
-                sources.changed(collection, known[1]),
-                sources.with_faces(collection),
-            )
+                self.erase([collection])  # there may be a file with somebody who was deleted
+                return None
+            changed = sources.changed(collection, known[1])
+            owners = sources.owners(collection) if layout.fusion == "max" else {}
+            expected = len(owners) or sources.with_faces(collection)
         try:
-            index, revision = Index.load(self._path(collection), known[0], self._dimension)
+            view, revision = View.load(self._path(collection), known[0], layout, owners)
         except SnapshotRefused as error:
             logger.warning("the snapshot of collection %d is not used: %s", collection, error)
-            return False
-        if revision != known[1] or not all(self._placed(index, person) for person in changed):
-            return False
-        if len(index) > expected:
+            return None
+        if revision != known[1] or not all(self._placed(view, person) for person in changed):
+            return None
+        if view.rows > expected:
             logger.warning("the snapshot of collection %d holds people who are gone", collection)
-            return False
-        self._held[collection] = index
-        return True
+            return None
+        self.from_snapshots.add(collection)
+        logger.info("collection %d is read from its snapshot", collection)
+        return view
 
-    def _read(self, collection: int, *, late: bool = False) -> Index:
+    def _read(
+        self, collection: int, layout: Layout, stopped: Callable[[], bool] = lambda: False
+    ) -> View:
         """In short transactions: a long one would keep deleted rows in the write-ahead log."""
-        index, after = Index(self._dimension), 0
+        view, after = View(layout), 0
         while True:
             with self._database.reading() as connection:
                 sources = Sources(connection, self._database.vault)
-                found, after = sources.samples(collection, after, _AT_ONCE)
-            for rows, vectors in templates(found, self._dimension):
-                index.add(rows, vectors)
+                found, after = sources.samples(collection, after, _AT_ONCE, layout.slot)
+            view.add(found)
             if after == 0:
-                return index
-            if late and self._closing.is_set():
-                raise _Closing
+                return view
+            if stopped():
+                raise Closing
 
     def _read_late(self, collections: Iterable[int]) -> None:
         """Reads while others are served; what changed meanwhile is put into place at the end."""
         for collection in collections:
             try:
-                index = self._read(collection, late=True)
+                layout = self._layouts(collection)
+                view = self._from_snapshot(collection, layout)
+                if view is None:
+                    view = self._read(collection, layout, self._closing.is_set)
                 with self._database.exclusive:
                     missed = self._missed.pop(collection, None)
-                    if missed is not None and all(self._placed(index, each) for each in missed):
-                        self._held[collection] = index
-            except _Closing:
+                    if missed is not None and all(self._placed(view, each) for each in missed):
+                        self._answer_with(collection, view)
+            except Closing:
                 return
             except Exception:
                 self._missed.pop(collection, None)
                 logger.exception("reading an index failed; the next search tries again")
 
-    def _placed(self, index: Index, person: int) -> bool:
+    def _reshape(self, collection: int) -> None:
+        placed = False
+        try:
+            while not placed and not self._closing.is_set():
+                layout = self._layouts(collection)
+                placed = self._beside.read(
+                    collection, layout, self._closing.is_set, self._answer_with
+                )
+        except ServiceError as error:  # deleted meanwhile, or of a bundle that is not loaded
+            logger.info("the index of collection %d is not read: %s", collection, error)
+        except Exception:
+            logger.exception("reading an index failed; the one before answers until a restart")
+
+    def _answer_with(self, collection: int, view: View) -> bool:
+        """Unless the collection's layout has become another meanwhile, or it is gone."""
+        if view.layout != self._layouts(collection):
+            return False
+        self._held[collection] = view
+        return True
+
+    def _stand_by(self, collection: int, view: View) -> bool:
+        self._standby[collection] = view
+        return True
+
+    def _placed(self, view: View, person: int) -> bool:
         """Whether the index now holds the person's template, or nothing without faces."""
         try:
             with self._database.reading() as connection:
-                samples = Sources(connection, self._database.vault).samples_of(person)
-            for _, (template,) in templates(samples, self._dimension):
-                index.put(person, template)
-            if not samples:
-                index.remove(person)
+                sources = Sources(connection, self._database.vault)
+                samples = sources.samples_of(person, view.layout.slot)
+            view.put(person, samples)
         except Exception:
             logger.exception("indexing failed; the index is read anew from the database")
             return False
         return True
 
     def _keep(self) -> None:
-        while not self._closing.wait(_INTERVAL):
+        while not self._closing.wait(self._interval):
             self._save_all()
 
     def _save_all(self) -> None:
-        for collection, index in list(self._held.items()):
-            if len(index) >= self._large and self._is_behind(collection):
+        for collection, view in list(self._held.items()):
+            if view.rows >= self._large and self._is_behind(collection):
                 try:
-                    self._save(collection, index)
+                    self._save(collection, view)
                 except (OSError, ServiceError) as error:  # a full disk, and the old one is gone
                     logger.warning("no snapshot of collection %d: %s", collection, error)
 
@@ -197,13 +273,19 @@ class Indexes:
             gone = known is None or not self._path(collection).exists()
             return gone or bool(known and sources.changed(collection, known[1]))
 
-    def _save(self, collection: int, index: Index) -> None:
+    def _save(self, collection: int, view: View) -> None:
         """The key first: a deletion that comes in between destroys it, file or no file."""
         path = self._path(collection)
-        key, revision = self._commit(lambda sources: sources.new_snapshot(collection))
+
+        def change(sources: Sources) -> tuple[bytes, int]:
+            if self._held.get(collection) is not view:
+                raise IndexBuilding("another index answers by now")
+            return sources.new_snapshot(collection)
+
+        key, revision = self._commit(change)
         path.unlink(missing_ok=True)
-        if not index.save(path, revision, key):
+        if not view.save(path, revision, key):
             logger.info("somebody was deleted while a snapshot was written; it is left out")
 
     def _path(self, collection: int) -> Path:
-        return self._database.path.with_name(f"index-{collection}.snapshot")
+        return snapshot_of(self._database, collection)

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-import logging
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.errors import BundleMismatch, InvalidEmbedding, StorageFull
-from service.gallery import killpoints
-from service.gallery.commits import Commits
-from service.gallery.index import Index
-from service.gallery.indexes import LARGE, Indexes
+from service.gallery.exports import exported
+from service.gallery.faces import mismatch
+from service.gallery.imports import imported
+from service.gallery.indexes import LARGE
 from service.gallery.keys import KeySource
 from service.gallery.protocol import (
+    EVERYONE,
+    Backup,
     Candidate,
+    Clash,
     Collection,
+    CollectionSettings,
     Face,
+    Imported,
     Metadata,
     NewFace,
     NewPerson,
+    Once,
     Page,
+    Part,
     Person,
+    PersonFilter,
     Vectors,
 )
-from service.gallery.records import Effects, Records
-from service.gallery.rows import CollectionRow
-from service.gallery.sources import Sources
+from service.gallery.records import Records
+from service.gallery.renewals import Renewals
+from service.gallery.samples import Samples
 from service.gallery.sqlite import Database, opening
+from service.gallery.store import DEFAULT, Clock, Store
+from service.gallery.sweeping import Sweeping
+from service.gallery.templates import Rows
+from service.gallery.vectors import Space
 
-T = TypeVar("T")
-logger = logging.getLogger(__name__)
-
-DEFAULT: Final = "default"  # the collection that always exists
-_UNIT: Final = 1e-3  # how far from 1 the length of a unit vector may be; float16 sources reach 5e-4
+_SWEEP: Final = 60.0  # seconds between looks at whose time is over
+_AT_ONCE: Final = 100  # persons deleted in one transaction, so that others get their turn
+_WIDEST: Final = 8192  # persons looked at for a filter before the rest count as too dissimilar
 
 
 class LocalGallery:
@@ -48,123 +55,286 @@ class LocalGallery:
     empties it and makes it anew.
     """
 
-    def __init__(self, database: Database, *, bundle: str, dimension: int, large: int) -> None:
-        self._database = database
-        self._bundle = bundle
-        self._dimension = dimension
-        self._indexes = Indexes(database, dimension, large)  # of the collections of our bundle
-        self._commit = Commits(database, self._records, self._settle)
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.renewals = Renewals(store)
+        self.samples = Samples(store)
+        self._sweeping = Sweeping(self.sweep, _SWEEP)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - what differs between a service, a test and a fault
         cls,
         directory: Path,
         *,
         bundle: str,
         dimension: int,
+        others: Mapping[str, int] = MappingProxyType({}),
         keys: KeySource | None = None,
         large: int = LARGE,
+        clock: Clock = lambda: datetime.now(UTC),
     ) -> Self:
         """Opens or creates the gallery and loads its templates, of `dimension` values.
 
+        `others` are the dimensions of further bundles in service, by id.
         Collections of `large` persons are read from snapshots, or else in the background.
         Without `keys` the root key is in the directory, and made with a new gallery. Raises
         DataDirectoryUnusable: not writable, not a gallery, not of that root key, or in use by
         another process.
         """
         database = Database(directory, keys)
-        gallery = cls(database, bundle=bundle, dimension=dimension, large=large)
+        spaces = [Space(*each) for each in others.items()]
+        gallery = cls(Store(database, Space(bundle, dimension), spaces, large, clock))
         try:
             with opening(directory):
-                gallery._load()
+                gallery._store.start()
+                gallery._sweeping.start()
         except BaseException:
             database.close()
             raise
         return gallery
 
-    def create_collection(self, id: str, name: str | None, metadata: Metadata) -> Collection:
+    def create_collection(
+        self,
+        id: str,
+        name: str | None,
+        metadata: Metadata,
+        settings: Metadata | None = None,
+        once: Once[Collection] | None = None,
+    ) -> Collection:
         def change(records: Records) -> Collection:
-            records.add_collection(id, name, metadata)
-            return records.collection(id)
+            records.answered.recall(once)
+            records.collections.add(id, name, metadata, settings or {})
+            made = records.collections.get(id)
+            records.answered.keep(once, made, records.collections.place(id))
+            return made
 
-        return self._commit(change)
+        return self._store.commit(change)
 
     def collection(self, id: str) -> Collection:
-        with self._reading() as records:
-            return records.collection(id)
+        with self._store.reading() as records:
+            return records.collections.get(id)
+
+    def settings(self, collection: str) -> CollectionSettings:
+        with self._store.reading() as records:
+            return records.collections.settings(collection)
 
     def collections(self, after: str | None, limit: int) -> Page[Collection]:
-        with self._reading() as records:
-            return records.collections(after, limit)
+        with self._store.reading() as records:
+            return records.collections.page(after, limit)
+
+    def change_collection(
+        self, id: str, changes: Mapping[str, Any], match: frozenset[str] | None = None
+    ) -> Collection:
+        def change(records: Records) -> Collection:
+            records.collections.change(id, changes, match)
+            return records.collections.get(id)
+
+        return self._store.commit(change)
 
     def delete_collection(self, id: str) -> None:
         def change(records: Records) -> None:
-            records.remove_collection(records.place(id))
+            records.collections.remove(records.collections.place(id))
             if id == DEFAULT:
-                records.add_collection(id, None, {})
+                records.collections.add(id, None, {}, {})
 
-        self._remove(change)
+        self._store.remove(change)
 
-    def create_person(self, collection: str, person: NewPerson) -> Person:
+    def create_person(
+        self, collection: str, person: NewPerson, once: Once[Person] | None = None
+    ) -> Person:
         def change(records: Records) -> Person:
-            into = records.place(collection)
-            return records.person(into, records.add_person(into, person))
+            records.answered.recall(once)
+            into = records.collections.place(collection)
+            made = records.persons.get(into, records.persons.add(into, person))
+            records.answered.keep(once, made, records.persons.owner(into, made.id))
+            return made
 
-        return self._commit(change)
+        return self._store.commit(change)
 
     def person(self, collection: str, person: str) -> Person:
-        with self._reading() as records:
-            return records.person(records.place(collection), person)
+        with self._store.reading() as records:
+            return records.persons.get(records.collections.place(collection), person)
 
-    def persons(self, collection: str, after: str | None, limit: int) -> Page[Person]:
-        with self._reading() as records:
-            return records.persons(records.place(collection), after, limit)
+    def persons(
+        self, collection: str, after: str | None, limit: int, where: PersonFilter = EVERYONE
+    ) -> Page[Person]:
+        with self._store.reading() as records:
+            place = records.collections.place(collection)
+            return records.persons.page(place, after, limit, where)
+
+    def change_person(
+        self,
+        collection: str,
+        person: str,
+        changes: Mapping[str, Any],
+        match: frozenset[str] | None = None,
+    ) -> Person:
+        def change(records: Records) -> Person:
+            place = records.collections.place(collection)
+            return records.persons.get(place, records.persons.change(place, person, changes, match))
+
+        return self._store.commit(change)
+
+    def merge_persons(
+        self, collection: str, source: str, target: str, once: Once[Person] | None = None
+    ) -> Person:
+        def change(records: Records) -> Person:
+            records.answered.recall(once)
+            place = records.collections.place(collection)
+            merged = records.merge(place, source, target)
+            records.answered.keep(once, merged, records.persons.owner(place, target))
+            return merged
+
+        return self._store.remove(change)
 
     def delete_person(self, collection: str, person: str) -> None:
         def change(records: Records) -> None:
-            records.remove_person(records.owner(records.place(collection), person))
+            place = records.collections.place(collection)
+            records.persons.remove(records.persons.owner(place, person))
 
-        self._remove(change)
+        self._store.remove(change)
 
-    def enroll(self, collection: str, person: str, faces: Sequence[NewFace]) -> list[Face]:
+    def enroll(
+        self,
+        collection: str,
+        person: str,
+        faces: Sequence[NewFace],
+        once: Once[tuple[Person, list[Face]]] | None = None,
+    ) -> list[Face]:
         """All faces or none. Raises InvalidEmbedding too."""
 
         def change(records: Records) -> list[Face]:
-            into = self._ours(records, collection)
-            owner = records.sound(into, person)
-            records.belong(into)
-            return [records.add_face(owner, face) for face in faces]
+            records.answered.recall(once)
+            into = self._store.ours(records, collection)
+            owner = records.persons.sound(into, person)
+            records.collections.belong(into)
+            self._store.check_complete(records.collections.slots(into), faces)
+            added = [records.faces.add(owner, face) for face in faces]
+            if once is not None:
+                records.answered.keep(once, (records.persons.get(into, person), added), owner)
+            return added
 
         for face in faces:
-            self._check_face(face)
-        return self._commit(change)
+            self._store.check(face)
+        return self._store.commit(change)
 
     def faces(self, collection: str, person: str, after: str | None, limit: int) -> Page[Face]:
-        with self._reading() as records:
-            owner = records.sound(records.place(collection), person)
-            return records.faces(owner, after, limit)
+        with self._store.reading() as records:
+            owner = records.persons.sound(records.collections.place(collection), person)
+            return records.faces.page(owner, after, limit)
+
+    def move_face(
+        self,
+        collection: str,
+        person: str,
+        face: str,
+        target: str,
+        once: Once[Person] | None = None,
+    ) -> Person:
+        def change(records: Records) -> Person:
+            records.answered.recall(once)
+            place = records.collections.place(collection)
+            taker = records.move_face(place, person, face, target)
+            records.answered.keep(once, taker, records.persons.owner(place, target))
+            return taker
+
+        return self._store.remove(change)
 
     def delete_face(self, collection: str, person: str, face: str) -> None:
         def change(records: Records) -> None:
-            records.remove_face(records.owner(records.place(collection), person), face)
+            place = records.collections.place(collection)
+            records.faces.remove(records.persons.owner(place, person), face)
 
-        self._remove(change)
+        self._store.remove(change)
+
+    def export_part(self, collection: str, after: str | None, limit: int) -> Part:
+        return exported(self._store, collection, after, limit)
+
+    def import_part(self, collection: str, part: Part, clash: Clash = "fail") -> Imported:
+        """As the protocol says; raises InvalidEmbedding, and UnusablePart for ids that come twice."""
+        return imported(self._store, collection, part, clash)
+
+    def recall(self, once: Once[Any]) -> None:
+        with self._store.reading() as records:
+            records.answered.recall(once)
+
+    def bundles(self, collection: str) -> tuple[str, ...]:
+        """As the protocol says."""
+        with self._store.reading() as records:
+            slots = records.collections.slots(self._store.ours(records, collection))
+        return tuple(each for each in slots.wanted.values() if each in self._store.spaces)
+
+    def bundle(self, collection: str) -> str:
+        """As the protocol says."""
+        return self._store.index(collection).layout.bundle
 
     def size(self, collection: str) -> int:
         """As the protocol says; raises BundleMismatch as the search would."""
-        _, index = self._index(collection)
-        return len(index)
+        return len(self._store.index(collection))
 
-    def search(self, collection: str, probes: Vectors, limit: int) -> list[list[Candidate]]:
+    def search(  # noqa: PLR0913 - what is asked, each with a default
+        self,
+        collection: str,
+        probes: Vectors,
+        limit: int,
+        where: PersonFilter = EVERYONE,
+        least: float = -1.0,
+        bundle: str | None = None,
+    ) -> list[list[Candidate]]:
         """As the protocol says; equals come in the order they were created. Raises InvalidEmbedding.
 
-        A person deleted meanwhile is left out, and its place is not filled.
+        Where too few of the nearest fit, more are looked at, up to the 8,192 most similar.
         """
-        self._check_vectors(probes, (len(probes), self._dimension))
-        key, index = self._index(collection)
-        rows, cosines = index.search(probes, limit)
-        with self._reading() as records:
-            known = records.searchable(key, np.unique(rows).tolist())
+        index, width = self._store.index(collection), limit
+        if index.layout.bundle != (bundle or self._store.space.bundle):
+            raise mismatch(index.layout.bundle, [bundle or self._store.space.bundle])
+        self._store.spaces[index.layout.bundle].check(probes)
+        while True:
+            rows, cosines = index.search(probes, width)
+            found = self._found(collection, rows, cosines, where)
+            short = [n for n, near in enumerate(found) if len(near) < limit]
+            all_seen = width >= min(len(index), _WIDEST)
+            if all_seen or not (cosines[short, -1:] >= least).any():
+                return [near[:limit] for near in found]
+            width = min(4 * width, _WIDEST)
+
+    def backup(self) -> Backup:
+        return self._store.backup()
+
+    def sweep(self) -> int:
+        with self._store.reading() as records:
+            over = [row.key for row in records.collections.rows() if records.expired(row.key, 1)]
+            stale = records.answered.are_over()
+        while stale and self._store.remove(lambda records: records.answered.purge(_AT_ONCE)):
+            pass
+        return sum(self._swept(key) for key in over)
+
+    def _swept(self, collection: int) -> int:
+        """In several transactions, so that others get their turn."""
+        swept = 0
+        while count := self._store.remove(lambda records: records.sweep(collection, _AT_ONCE)):
+            swept += count
+        return swept
+
+    @property
+    def building(self) -> int:
+        return self._store.indexes.building
+
+    @property
+    def writable(self) -> bool:
+        return self._store.database.writable
+
+    def close(self) -> None:
+        self._sweeping.stop()
+        self._store.close()
+
+    def _found(
+        self, collection: str, rows: Rows, cosines: Vectors, where: PersonFilter
+    ) -> list[list[Candidate]]:
+        """The persons of the index's rows, without those who do not fit or have gone."""
+        with self._store.reading() as records:
+            place = records.collections.place(collection)
+            known = records.persons.searchable(place, np.unique(rows).tolist(), where)
         return [
             [
                 Candidate(known[row], cosine)
@@ -173,100 +343,3 @@ class LocalGallery:
             ]
             for near, similar in zip(rows.tolist(), cosines.tolist(), strict=True)
         ]
-
-    def close(self) -> None:
-        self._indexes.close()
-        self._database.close()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Records]:
-        with self._database.reading() as connection:
-            yield self._records(connection)
-
-    def _records(self, connection: sqlite3.Connection) -> Records:
-        return Records(connection, self._bundle, self._database.vault)
-
-    def _load(self) -> None:
-        with self._reading() as records:
-            kept = records.places()
-            own = [(row.key, row.face_count) for row in kept if self._is_own(records, row)]
-        if not any(row.id == DEFAULT for row in kept):
-            self.create_collection(DEFAULT, None, {})
-        self._indexes.start(own, self._applied)
-
-    def _applied(self, change: Callable[[Sources], T]) -> T:
-        return self._commit(lambda each: change(Sources(each.connection, each.vault)))
-
-    def _remove(self, change: Callable[[Records], None]) -> None:
-        """Commits a deletion; on a full disk in the room that is kept for it."""
-        try:
-            self._commit(change)
-        except StorageFull:
-            with self._database.reserve.spent():
-                self._database.erase()  # a shorter log is the first room there is
-                self._commit(change)
-
-    def _is_own(self, records: Records, row: CollectionRow) -> bool:
-        """Whether the collection can be searched with our bundle."""
-        return records.belongs(row) == self._bundle
-
-    def _index(self, collection: str) -> tuple[int, Index]:
-        """The collection's key and index. Raises IndexBuilding."""
-        with self._reading() as records:
-            key = self._ours(records, collection).key
-        return key, self._indexes.get(key)
-
-    def _settle(self, committed: Sequence[Effects]) -> None:
-        """Brings indexes and files to what was just committed."""
-        persons = set().union(*(each.persons for each in committed))
-        erased = set().union(*(each.erased for each in committed))
-        if persons:
-            killpoints.reached(killpoints.AFTER_COMMIT)
-        for collection in set().union(*(each.collections for each in committed)):
-            self._indexes.drop(collection)
-        for collection, person in sorted(persons):
-            if not self._indexes.follow(collection, person):
-                self._read_anew(collection)
-        if erased:
-            self._indexes.erase(erased)
-            self._database.erase()
-        if persons:
-            killpoints.reached(killpoints.AFTER_INDEX)
-
-    def _read_anew(self, collection: int) -> None:
-        """Reads the collection's index, if it is of our bundle; else, or failing, it has none."""
-        self._indexes.forget(collection)
-        with self._reading() as records:
-            rows = [row for row in records.places() if row.key == collection]
-            ours = [row for row in rows if self._is_own(records, row)]
-        try:
-            for row in ours:
-                self._indexes.read(row.key)
-        except Exception:
-            logger.exception("reading an index failed; the next search tries again")
-
-    def _ours(self, records: Records, collection: str) -> CollectionRow:
-        row = records.place(collection)
-        if (bundle := records.belongs(row)) != self._bundle:
-            raise BundleMismatch(
-                f"The faces of the collection {collection!r} were enrolled with the model"
-                f" {bundle!r} and cannot be compared with those of {self._bundle!r}, which"
-                " runs now; run that model, or enroll into another collection."
-            )
-        return row
-
-    def _check_face(self, face: NewFace) -> None:
-        self._check_vectors(face.embedding[np.newaxis], (1, self._dimension))
-        if not (np.isfinite(face.norm) and face.norm > 0):
-            raise InvalidEmbedding(f"The norm of an embedding is positive, not {face.norm}.")
-
-    def _check_vectors(self, vectors: NDArray[Any], shape: tuple[int, int]) -> None:
-        """Both are needed: one NaN in the index would spoil the order of every search."""
-        if vectors.shape != shape:
-            raise InvalidEmbedding(
-                f"An embedding of {self._bundle!r} has {self._dimension} values,"
-                f" not {vectors.shape[-1]}."
-            )
-        lengths = np.linalg.norm(vectors, axis=1)
-        if not np.all(np.abs(lengths - 1) <= _UNIT):  # false for NaN, too
-            raise InvalidEmbedding("An embedding has to be finite and of length 1.")

@@ -130,5 +130,48 @@ CREATE TABLE snapshots (
 );
 """
 
-MIGRATIONS: Final = (_FIRST, _NULLABLE_QUALITY, _SEALED, _SNAPSHOTS)
+# `expires_at` is sealed with the person, too. `external` is what an external id is looked up by, an
+# HMAC: nearly each is another, so it tells nothing to whoever has the file without the key.
+# `answers` are what requests with an idempotency key were answered, sealed with the key of what they
+# created. `erasures` name what was deleted without saying who it was, for backups that still have it;
+# `ancestors` are persons who were merged into one, and are erased with them.
+_LIFECYCLE: Final = """
+ALTER TABLE persons ADD COLUMN expires_at TEXT;
+ALTER TABLE persons ADD COLUMN external BLOB;
+CREATE INDEX persons_expiring ON persons (collection, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX persons_external ON persons (collection, external) WHERE external IS NOT NULL;
+CREATE INDEX persons_created ON persons (collection, created_at);
+CREATE TABLE answers (
+    key BLOB PRIMARY KEY,  -- HMAC of the idempotency key
+    secret INTEGER NOT NULL REFERENCES secrets (key),
+    sealed BLOB NOT NULL,  -- digest of what was asked, status, headers and body
+    created_at TEXT NOT NULL
+);
+CREATE INDEX answers_in_order ON answers (created_at);
+CREATE TABLE erasures (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry BLOB NOT NULL,  -- HMAC of what does not change of its place
+    erased_at TEXT NOT NULL
+);
+CREATE TABLE ancestors (person INTEGER NOT NULL REFERENCES persons (key), entry BLOB NOT NULL);
+CREATE INDEX ancestors_of ON ancestors (person);
+"""
+
+# The features of a face for another model, and the crop to compute them from, sealed with the person's
+# key. Which of `sealed` and `renewed` is searched says the collection's sealed label, and `slot` where
+# that is damaged: a switch writes one row, however many faces there are.
+_RENEWALS: Final = """
+ALTER TABLE faces ADD COLUMN renewed BLOB;
+ALTER TABLE collections ADD COLUMN slot TEXT NOT NULL DEFAULT 'sealed';
+CREATE TABLE crops (
+    face INTEGER PRIMARY KEY REFERENCES faces (key),
+    sealed BLOB NOT NULL  -- 112 x 112 pixels, lossless WebP
+);
+CREATE TRIGGER crop_removed AFTER DELETE ON faces BEGIN
+    DELETE FROM crops WHERE face = OLD.key;
+END;
+"""
+
+MIGRATIONS: Final = (_FIRST, _NULLABLE_QUALITY, _SEALED, _SNAPSHOTS, _LIFECYCLE, _RENEWALS)
 SEALED: Final = 3  # the version since which rows are encrypted
+BLINDED: Final = 5  # the version since which external ids can be looked up

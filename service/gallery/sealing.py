@@ -7,6 +7,7 @@ random, 96 bits, far below its 2^32 uses for any key here.
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from typing import Final, Self
@@ -63,6 +64,9 @@ class Vault:
         self._root, self.gallery = root, gallery
         self._wrapping = AESGCM(self._derived(b"wrapping"))
         self.signing = self._derived(b"cursors")  # 32 bytes
+        self._blinding = self._derived(b"external ids")
+        self._ledger, self._asking = self._derived(b"erasures"), self._derived(b"requests")
+        self.archiving = self._derived(b"backups")  # 32 bytes
 
     @classmethod
     def new(cls, root: bytes) -> Self:
@@ -85,6 +89,21 @@ class Vault:
         nonce = secrets.token_bytes(_NONCE)
         cipher = AESGCM(_derived(self._root, b"", _CHECK))
         return nonce + cipher.encrypt(nonce, self.gallery, _CHECK)
+
+    def blinded(self, collection: int, external_id: str | None) -> bytes | None:
+        """What an external id is looked up by: 16 bytes that tell nothing without the root key."""
+        if external_id is None:
+            return None
+        content = _bound((collection, external_id))
+        return hmac.digest(self._blinding, content, "sha256")[:16]
+
+    def erasure(self, *place: object) -> bytes:
+        """What tells that something was erased without saying what: 16 bytes, as above."""
+        return hmac.digest(self._ledger, _bound(place), "sha256")[:16]
+
+    def asked(self, key: str) -> bytes:
+        """What the answer to a request with this idempotency key is found by: 16 bytes, as above."""
+        return hmac.digest(self._asking, key.encode(), "sha256")[:16]
 
     def _derived(self, purpose: bytes) -> bytes:
         """A 32-byte key of this gallery for a purpose of its own (HKDF, RFC 5869)."""

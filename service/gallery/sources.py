@@ -9,9 +9,10 @@ from operator import itemgetter
 from typing import Any
 
 from service.gallery.encryption import new_secret
-from service.gallery.records import REVISION, quarantined
 from service.gallery.rows import FACE, FACE_COLUMNS, PERSON, FaceRow, PersonRow, opened_faces
 from service.gallery.sealing import Damaged, Vault
+from service.gallery.slots import FIRST, Slot, spare
+from service.gallery.tables import REVISION, quarantined
 from service.gallery.templates import Sample
 
 _BESIDE_FACES = (
@@ -27,7 +28,9 @@ class Sources:
     connection: sqlite3.Connection
     vault: Vault
 
-    def samples(self, collection: int, after: int, persons: int) -> tuple[list[Sample], int]:
+    def samples(
+        self, collection: int, after: int, persons: int, slot: Slot = FIRST
+    ) -> tuple[list[Sample], int]:
         """Faces of the next sound persons, one by one, and the last key looked at; 0 at the end."""
         ahead = "SELECT key FROM persons WHERE collection = :of AND key > :after ORDER BY key"
         keys = self._all(f"{ahead} LIMIT :persons", of=collection, after=after, persons=persons)
@@ -43,7 +46,7 @@ class Sources:
         for _, beside in groupby(rows, itemgetter(0)):
             joined = list(beside)
             faces = [FaceRow(*row[_PERSON_COLUMNS:]) for row in joined]
-            found += self._sampled(PersonRow(*joined[0][:_PERSON_COLUMNS]), faces)
+            found += self._sampled(PersonRow(*joined[0][:_PERSON_COLUMNS]), faces, slot)
         return found, last
 
     def changed(self, collection: int, since: int) -> list[int]:
@@ -84,18 +87,29 @@ class Sources:
         )
         return key, int(revision)
 
-    def samples_of(self, person: int) -> list[Sample]:
+    def samples_of(self, person: int, slot: Slot = FIRST) -> list[Sample]:
         """The person's faces; none where one of them is damaged, or the person is gone."""
         row = self._one(f"{PERSON} WHERE p.key = :key", key=person)
-        return [] if row is None else self._sampled(PersonRow(*row), self._faces(person))
+        return [] if row is None else self._sampled(PersonRow(*row), self._faces(person), slot)
 
-    def _sampled(self, person: PersonRow, faces: list[FaceRow]) -> list[Sample]:
+    def owners(self, collection: int) -> dict[int, int]:
+        """The person of each face of the collection."""
+        query = "SELECT f.key, f.person FROM persons p JOIN faces f ON f.person = p.key"
+        return dict(self._all(f"{query} WHERE p.collection = :of", of=collection))
+
+    def _sampled(self, person: PersonRow, faces: list[FaceRow], slot: Slot) -> list[Sample]:
+        """None also where a face has features in the other slot only, as before a renewal ends."""
+        if any(face.kept(slot) is None and face.kept(spare(slot)) is not None for face in faces):
+            return []
         try:
-            opened = opened_faces(person, faces, self.vault)
+            opened = opened_faces(person, faces, self.vault, slot)
         except Damaged:
             quarantined(person)
             return []
-        return [(person.key, content.embedding, content.norm) for content in opened]
+        return [
+            (person.key, content.embedding, content.norm, face.key)
+            for content, face in zip(opened, faces, strict=True)
+        ]
 
     def _faces(self, person: int) -> list[FaceRow]:
         rows = self._all(f"{FACE} WHERE f.person = :person ORDER BY f.key", person=person)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TypeAlias
@@ -12,32 +12,42 @@ from numpy.typing import NDArray
 
 from service.gallery.protocol import Vectors
 
-Sample: TypeAlias = tuple[int, bytes, float]  # person's row, d little-endian float32, norm
+# Person's row, d little-endian float32, norm, face's row
+Sample: TypeAlias = tuple[int, bytes, float, int]
 Rows: TypeAlias = NDArray[np.int64]
 
 FLOAT = np.dtype("<f4")
 _PERSONS_AT_ONCE = 1024
 
 
-def templates(samples: Iterable[Sample], dimension: int) -> Iterator[tuple[Rows, Vectors]]:
+def templates(
+    samples: Iterable[Sample], dimension: int, *, weighted: bool = True
+) -> Iterator[tuple[Rows, Vectors]]:
     """Persons' rows (n,) and their unit templates (n, d), in blocks; samples come person by person.
 
-    A template is normalise(sum of norm * unit vector): a sharp face outweighs a blurred one.
+    A template is normalise(sum of norm * unit vector): a sharp face outweighs a blurred one. Not
+    `weighted` it is normalise(sum of unit vectors).
     Raises ValueError for an embedding that has not `dimension` values.
     """
     persons = (list(faces) for _, faces in groupby(samples, itemgetter(0)))
     while block := list(islice(persons, _PERSONS_AT_ONCE)):
-        yield np.array([faces[0][0] for faces in block], np.int64), _block(block, dimension)
+        rows = np.array([faces[0][0] for faces in block], np.int64)
+        yield rows, _block(block, dimension, weighted=weighted)
 
 
-def _block(block: list[list[Sample]], dimension: int) -> Vectors:
-    flat = [face for faces in block for face in faces]
-    if any(len(blob) != dimension * FLOAT.itemsize for _, blob, _ in flat):
+def vectors_of(samples: Sequence[Sample], dimension: int) -> Vectors:
+    """The (n, d) embeddings. Raises ValueError for one that has not `dimension` values."""
+    if any(len(sample[1]) != dimension * FLOAT.itemsize for sample in samples):
         raise ValueError("an embedding in gallery.db has not the length of the bundle's")
-    joined = b"".join(blob for _, blob, _ in flat)
-    vectors = np.frombuffer(joined, FLOAT).reshape(len(flat), dimension)
+    joined = b"".join(sample[1] for sample in samples)
+    return np.frombuffer(joined, FLOAT).reshape(len(samples), dimension)
+
+
+def _block(block: list[list[Sample]], dimension: int, *, weighted: bool) -> Vectors:
+    flat = [face for faces in block for face in faces]
     starts = np.cumsum([0, *(len(faces) for faces in block)])[:-1]
-    features = vectors * np.array([[norm] for _, _, norm in flat], np.float64)
+    weights = [[sample[2] if weighted else 1.0] for sample in flat]
+    features = vectors_of(flat, dimension) * np.array(weights, np.float64)
     sums = np.add.reduceat(features, starts, axis=0)
     # Faces that cancel out have no direction: zero is similar to nobody, NaN would break searches.
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)

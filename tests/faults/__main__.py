@@ -15,7 +15,21 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from tests.faults import disk, erasure, flips, kill, migrate, model, power, reading
+from tests.faults import (
+    backup,
+    disk,
+    erasure,
+    errors,
+    flips,
+    kill,
+    migrate,
+    model,
+    power,
+    reading,
+    retries,
+    start,
+    switch,
+)
 from tests.faults.bar import Verdict, console
 
 
@@ -31,10 +45,15 @@ BARS: Final = {
     "kill": Bar(kill.run, 200, 8),
     "power": Bar(power.run, 2000, 100),
     "disk": Bar(disk.run, 100, 20),
+    "errors": Bar(errors.run, 100, 8),
     "flips": Bar(flips.run, 1000, 60),
     "erasure": Bar(erasure.run, 1000, 40),
     "model": Bar(model.run, 20_000, 1000),
     "reading": Bar(reading.run, 100_000, 900),
+    "start": Bar(start.run, 1_000_000, 20_000),
+    "backup": Bar(backup.run, 20, 2),
+    "retries": Bar(retries.run, 1000, 20),
+    "switch": Bar(switch.run, 10_000, 300),
     "migrate": Bar(migrate.run, 1000, 6),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from tests.faults import crops
 
 PERSONS = "/collections/default/persons"
 _MOST_PROBES = 100
+_PATIENCE = 30.0
 
 
 class Answer(NamedTuple):
@@ -92,11 +94,20 @@ class Client:
     ) -> Iterator[dict[str, float]]:
         sent = [base64.b64encode(probe.astype("<f4").tobytes()).decode() for probe in probes]
         path = f"/identify?threshold=-1&limit={limit}"
-        answer = self.call("POST", path, {"embeddings": sent})
+        answer = self._read(path, {"embeddings": sent})
         if not answer.acknowledged:
             raise AssertionError(f"a search was refused: {answer}")
         for result in answer.document["results"]:
             yield {each["person"]["id"]: each["similarity"] for each in result["candidates"]}
+
+    def _read(self, path: str, body: object) -> Answer:
+        """The answer once the collection has been read."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            answer = self.call("POST", path, body)
+            if answer.status != 503 or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.02)
 
     def _items(self, path: str) -> Iterator[Any]:
         after = ""

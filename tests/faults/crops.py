@@ -26,14 +26,15 @@ from service.settings import STARTER
 SIDE: Final = 8
 BLOCK: Final = 112 // SIDE
 DIMENSION: Final = SIDE * SIDE * 3
+WIDE: Final = 512  # values of a wide embedding: those of the colors, and zeros
 _MEAN: Final = 127.5
 
 
-def bundle_in(directory: Path) -> Path:
+def bundle_in(directory: Path, *, wide: bool = False) -> Path:
     """Makes the bundle `blocks`, with the starter's detector; its directory."""
     out = directory / "blocks"
     with assembling(out) as scratch:
-        onnx.save(_graph(), str(scratch / bundles.RECOGNIZER))
+        onnx.save(_graph(WIDE if wide else DIMENSION), str(scratch / bundles.RECOGNIZER))
         (scratch / bundles.DETECTOR).write_bytes((STARTER / bundles.DETECTOR).read_bytes())
         session = open_session(scratch / bundles.RECOGNIZER, provider="cpu", threads=1)
         golden = golden_of(Recognizer(session))
@@ -66,7 +67,7 @@ def _colors(seed: int) -> NDArray[np.uint8]:
     return drawn.astype(np.uint8)
 
 
-def _graph() -> onnx.ModelProto:
+def _graph(values: int) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
@@ -74,19 +75,21 @@ def _graph() -> onnx.ModelProto:
             "AveragePool", ["planes"], ["means"], kernel_shape=[BLOCK] * 2, strides=[BLOCK] * 2
         ),
         helper.make_node("Flatten", ["means"], ["flat"]),
-        helper.make_node("Sub", ["flat", "mean"], ["feature"]),
+        helper.make_node("Sub", ["flat", "mean"], ["narrow"]),
+        helper.make_node("Pad", ["narrow", "room"], ["feature"]),
         helper.make_node("ReduceL2", ["feature"], ["length"], axes=[1], keepdims=1),
         helper.make_node("Div", ["feature", "length"], ["embedding"]),
         helper.make_node("Squeeze", ["length", "last"], ["norm"]),
     ]
     inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 112, 112, 3])]
     outputs = [
-        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIMENSION]),
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", values]),
         helper.make_tensor_value_info("norm", TensorProto.FLOAT, ["n"]),
     ]
     constants = [
         numpy_helper.from_array(np.array(_MEAN, np.float32), "mean"),
         numpy_helper.from_array(np.array([1], np.int64), "last"),
+        numpy_helper.from_array(np.array([0, 0, 0, values - DIMENSION], np.int64), "room"),
     ]
     graph = helper.make_graph(nodes, "blocks", inputs, outputs, constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

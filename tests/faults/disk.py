@@ -77,8 +77,14 @@ class _Quota:
         self._directory = directory
 
     def fill(self, running: Served) -> None:
-        largest = max(path.stat().st_size for path in self._directory.rglob("*") if path.is_file())
-        running.limit_files(largest + _ROOM)
+        running.limit_files(self._largest() + _ROOM)
+
+    def tighten(self, running: Served) -> None:
+        """What a file may grow is what it has grown."""
+        running.limit_files(self._largest())
+
+    def _largest(self) -> int:
+        return max(path.stat().st_size for path in self._directory.rglob("*") if path.is_file())
 
     def free(self, running: Served) -> None:
         running.limit_files(-1)
@@ -99,6 +105,12 @@ class _SmallDisk:
     def fill(self, _: Served) -> None:
         left = os.statvfs(self._directory)
         self._ballast.write_bytes(bytes(left.f_bavail * left.f_bsize - _ROOM))
+
+    def tighten(self, _: Served) -> None:
+        """Whoever else writes to the disk takes what was left."""
+        left = os.statvfs(self._directory)
+        with self._ballast.open("ab") as ballast:
+            ballast.write(bytes(left.f_bavail * left.f_bsize))
 
     def free(self, _: Served) -> None:
         self._ballast.unlink()
@@ -136,6 +148,7 @@ def _filled(
     enrolled = _until_full(clerk)
     if enrolled == _MOST:
         findings.add("never_full", f"{enrolled} people fit")
+    place.tighten(running)
     compare(client, oracle.possible(), findings)
     deleted = sum(clerk.delete(f"p{n}") for n in range(1, deletions + 1))
     if deleted < deletions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,22 +31,28 @@ from tests.faults.scratch import in_memory
 
 _BUNDLE: Final = "blocks@1"
 _PEOPLE: Final = 40
-_AIMED: Final = 0.7  # of the flips hit a value of a row, the others any byte of any file
+_LARGE: Final = 8  # persons; so the closed gallery has a snapshot of its index
+_AIMED: Final = (
+    0.6,
+    0.2,
+    0.2,
+)  # of the flips hit a value of a row, a snapshot, any byte of any file
 _AT_ONCE: Final = 64
 CORRUPT: Final = "template-corrupt"
 KINDS: Final = ("wrong_scores", "wrong_answers", "undetected", "spread", "refused", "undocumented")
+Hit: TypeAlias = Literal["row", "snapshot", "elsewhere"]
 Told: TypeAlias = tuple[Person, tuple[Face, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """Bit `bit` of byte `offset` of `file`; `row` where it is in a value of a table's row."""
+    """Bit `bit` of byte `offset` of `file`."""
 
     directory: Path
     file: str
     offset: int
     bit: int
-    row: bool
+    hits: Hit
 
 
 def run(scratch: Path, seed: int, count: int) -> Verdict:
@@ -60,8 +67,9 @@ def run(scratch: Path, seed: int, count: int) -> Verdict:
             for found in pool.map(examine, batch, [truth] * len(batch)):
                 findings.include(found)
     elsewhere = {kind: n for kind, n in sorted(findings.counts.items()) if kind not in KINDS}
-    rows = sum(flip.row for flip in flips)
-    return judged("flips", findings, KINDS, flips=count, in_rows=rows, **elsewhere)
+    hits = Counter(flip.hits for flip in flips)
+    where = {"in_rows": hits["row"], "in_snapshots": hits["snapshot"]}
+    return judged("flips", findings, KINDS, flips=count, **where, **elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,24 @@ class Truth:
 def _galleries(scratch: Path, seed: int) -> Truth:
     """The same people twice: in the database file, and half of them still in the log."""
     closed = scratch / "closed"
-    gallery = LocalGallery.open(closed, bundle=_BUNDLE, dimension=crops.DIMENSION)
+    gallery = _opened(closed)
     for n in range(_PEOPLE):
         new = NewPerson(f"p{n}", f"Name of {n}", f"external-{n}", {"told": f"metadata-{n}"})
         gallery.create_person("default", new)
         gallery.enroll("default", f"p{n}", [_new(seed * 1000 + n)])
         if n == _PEOPLE // 2:
-            gallery._database.erase()
+            gallery._store.database.erase()
     shutil.copytree(closed, scratch / "killed")
     people = {f"p{n}": _asked(gallery, f"p{n}") for n in range(_PEOPLE)}
     gallery.close()
     probes = np.stack([crops.template([seed * 1000 + n]) for n in range(_PEOPLE)])
     return Truth(people, probes, probes @ probes.T)
+
+
+def _opened(directory: Path) -> LocalGallery:
+    """Raises StartupError."""
+    dimension = crops.DIMENSION
+    return LocalGallery.open(directory, bundle=_BUNDLE, dimension=dimension, large=_LARGE)
 
 
 def _new(seed: int) -> NewFace:
@@ -107,19 +121,21 @@ def _drawn(directories: Sequence[Path], count: int, dice: random.Random) -> Iter
         for file, found in values(directory).items()
         if found
     }
-    for _ in range(count):
-        aimed = dice.random() < _AIMED
-        if aimed:
+    snapshots = [path for each in directories for path in each.glob("index-*.snapshot")]
+    for hits in dice.choices(get_args(Hit), _AIMED, k=count):
+        if hits == "row":
             directory, file = dice.choice(list(spans))
             # Weighted by length: a bit rots wherever it is.
             weights = [span.length for span in spans[directory, file]]
             [span] = dice.choices(spans[directory, file], weights)
             offset = span.start + dice.randrange(span.length)
         else:
-            directory = dice.choice(directories)
-            path = dice.choice(_files(directory))
-            file, offset = str(path.relative_to(directory)), dice.randrange(path.stat().st_size)
-        yield Flip(directory, file, offset, dice.randrange(8), aimed)
+            path = dice.choice(
+                snapshots if hits == "snapshot" else _files(dice.choice(directories))
+            )
+            directory, file = path.parent, path.name
+            offset = dice.randrange(path.stat().st_size)
+        yield Flip(directory, file, offset, dice.randrange(8), hits)
 
 
 def _files(directory: Path) -> list[Path]:
@@ -136,7 +152,7 @@ def examine(flip: Flip, truth: Truth) -> Findings:
         directory = Path(shutil.copytree(flip.directory, place / "data"))
         _flip(directory / flip.file, flip)
         try:
-            gallery = LocalGallery.open(directory, bundle=_BUNDLE, dimension=crops.DIMENSION)
+            gallery = _opened(directory)
         except StartupError as error:
             _add(findings, flip, "refused", str(error))
             return findings
@@ -144,6 +160,10 @@ def examine(flip: Flip, truth: Truth) -> Findings:
             _add(findings, flip, "undocumented", repr(error))
             return findings
         with closing(gallery):
+            if flip.hits == "snapshot" and gallery._store.indexes.from_snapshots:
+                _add(findings, flip, "undetected", "the snapshot was used")
+            while gallery._store.indexes.building:
+                time.sleep(0.002)
             _examine_people(gallery, flip, truth, findings)
     findings.counts = Counter(set(findings.counts))  # a flip counts once, whomever it concerns
     findings.examples = {kind: cases[:1] for kind, cases in findings.examples.items()}
@@ -159,14 +179,15 @@ def _flip(path: Path, flip: Flip) -> None:
 
 
 def _examine_people(gallery: LocalGallery, flip: Flip, truth: Truth, findings: Findings) -> None:
-    quarantined = 0
+    away: set[str] = set()  # quarantined
     for number, (person, told) in enumerate(truth.people.items()):
         try:
             found = _asked(gallery, person)
             cosines = _searched(gallery, truth.probes[number])
         except ServiceError as error:
-            quarantined += error.slug() == CORRUPT
-            if error.slug() != CORRUPT:
+            if error.slug() == CORRUPT:
+                away.add(person)
+            else:
                 _add(findings, flip, "undetected", f"{person}: {error.slug()}")
             continue
         except Exception as error:  # noqa: BLE001 - it would be a 500
@@ -177,8 +198,11 @@ def _examine_people(gallery: LocalGallery, flip: Flip, truth: Truth, findings: F
         if person not in cosines:
             _add(findings, flip, "undetected", f"{person} is not found")
         _check_scores(cosines, number, flip, truth, findings)
-    if quarantined > 1:
-        _add(findings, flip, "spread", f"{quarantined} people are quarantined")
+    for person in sorted(away):
+        if any(person in _searched(gallery, probe) for probe in truth.probes):
+            _add(findings, flip, "undetected", f"{person} is found, and answered with 409")
+    if len(away) > 1:
+        _add(findings, flip, "spread", f"{len(away)} people are quarantined")
 
 
 def _searched(gallery: LocalGallery, probe: NDArray[np.float32]) -> dict[str, float]:
@@ -200,6 +224,6 @@ def _check_scores(
 
 
 def _add(findings: Findings, flip: Flip, kind: str, case: str) -> None:
-    """Outside of rows only a wrong score is a miss; the rest is counted under another name."""
+    """Elsewhere only a wrong score is a miss; the rest is counted under another name."""
     where = f"{flip.directory.name}/{flip.file}@{flip.offset}.{flip.bit}"
-    findings.add(kind if flip.row else f"elsewhere_{kind}", f"{where}: {case}")
+    findings.add(f"elsewhere_{kind}" if flip.hits == "elsewhere" else kind, f"{where}: {case}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -101,7 +102,10 @@ def run(scratch: Path, seed: int, operations: int) -> Verdict:
             pool.submit(reader.run, running.address, lambda: done() >= operations)
             for reader in readers
         ]
-        for task in tracked(tasks, "reading", len(tasks)):
+        for reached in tracked(range(1, 101), "reading", 100):  # hundredths
+            while 100 * done() < reached * operations and not any(task.done() for task in tasks):
+                time.sleep(0.05)
+        for task in tasks:
             task.result()
     for reader in readers:
         findings.include(reader.findings)

@@ -13,26 +13,34 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from tests.service.serving import ADDRESS, PATIENCE
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["service.server"])
-KILL_AT: Final = "ADAFACE_KILL_AT"
 
 
 class Served:
-    """A server of the data directory `directory`; `log` holds what it printed."""
+    """A server of the data directory `directory`; `log` holds what it printed.
+
+    `kill_at` and `snapshots` are what service/gallery/killpoints.py reads.
+    """
 
     def __init__(
-        self, directory: Path, bundle: Path, kill_at: str = "", name: str = "served"
+        self,
+        directory: Path,
+        bundle: Path,
+        kill_at: str = "",
+        name: str = "served",
+        snapshots: str = "",
+        **settings: Path,
     ) -> None:
         self.log = directory.with_name(f"{name}.log")
         self.log.unlink(missing_ok=True)
-        self.process = _CONTEXT.Process(
-            target=_serve, args=(directory, bundle, self.log, kill_at), daemon=True
-        )
+        variables = {"ADAFACE_KILL_AT": kill_at, "ADAFACE_SNAPSHOTS": snapshots}
+        given = (self.log, variables, {"data_dir": directory, "bundle": bundle, **settings})
+        self.process = _CONTEXT.Process(target=_serve, args=given, daemon=True)
         self.process.start()
         self.address = self._address()
 
@@ -72,12 +80,12 @@ def served(directory: Path, bundle: Path) -> Iterator[Served]:
         running.stop()
 
 
-def _serve(directory: Path, bundle: Path, log: Path, kill_at: str) -> None:
+def _serve(log: Path, variables: dict[str, str], settings: dict[str, Any]) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.environ[KILL_AT] = kill_at
+    os.environ |= variables
     from service.server import serve
     from service.settings import Settings
 
-    serve(Settings(port=0, data_dir=directory, bundle=bundle, threads=1))
+    serve(Settings(port=0, threads=1, **settings))

@@ -23,6 +23,7 @@ class Writer:
     oracle: Oracle
     random: random.Random
     people: int = PEOPLE
+    deletes: bool = True
     acknowledged: int = 0
     refused: list[Answer] = field(default_factory=list)
     log: list[tuple[str, str, State]] = field(default_factory=list)  # request id, person, after
@@ -40,7 +41,9 @@ class Writer:
         known = [face for face in state or () if face.id]
         if state is None:
             self._do(person, frozenset(), lambda tag: client.create(person, tag))
-        elif not state or (len(state) < _MOST_FACES and self.random.random() < 0.6):
+        elif not (state and self.deletes) or (
+            len(state) < _MOST_FACES and self.random.random() < 0.6
+        ):
             self._enroll(person, state)
         elif known and self.random.random() < 0.5:
             face = self.random.choice(known)

@@ -33,7 +33,7 @@ class Index:
     Up to `exact_below` templates every one is compared with the probe. Above, their 64-byte
     sketches are, and the `candidates` nearest and four times the limit are compared in float32.
     Every cosine given is thus exact: a person that an exact search finds below a threshold is
-    never above it here; a person may be missed (ADR 5 has how often). A search sees every
+    never above it here; a person may be missed (ADR 4 has how often). A search sees every
     change that was made before it began and waits for none.
     """
 
@@ -57,6 +57,12 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows held, a copy."""
+        with self._lock:
+            return self._table.rows[: len(self._table)].copy()
 
     def add(self, rows: Rows, templates: Vectors) -> None:
         """Adds (n,) rows with their (n, d) unit templates.

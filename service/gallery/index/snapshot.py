@@ -24,6 +24,7 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from service.gallery import killpoints
 from service.gallery.index.scan import SKETCH_BYTES, Sketches, projection
 from service.gallery.protocol import Vectors
 from service.gallery.templates import FLOAT, Rows
@@ -34,6 +35,9 @@ _VERSION: Final = 1
 _ROW: Final = np.dtype("<i8")
 _SLOTS: Final = 2048  # 4 MB at 512 values, copied in half a millisecond while changes wait
 _TAG: Final = 16
+_MOST_VALUES: Final = (
+    1 << 16
+)  # of a template: a flipped bit must not ask for the memory of millions
 
 
 class SnapshotRefused(Exception):
@@ -89,9 +93,12 @@ def write(path: Path, header: Header, key: bytes, parts: Iterable[bytes]) -> Non
             file.write(header.packed())
             for number, part in enumerate(parts):
                 file.write(cipher.encrypt(_nonce(number), part, None))
+                killpoints.reached(killpoints.DURING_SNAPSHOT)
             file.flush()
             os.fsync(file.fileno())
+        killpoints.reached(killpoints.BEFORE_RENAME)
         beside.replace(path)
+        killpoints.reached(killpoints.AFTER_RENAME)
     finally:
         beside.unlink(missing_ok=True)
     _sync(path.parent)
@@ -115,6 +122,21 @@ def reading(
             yield header, _opened(file, _cipher(header, key), header)
     except OSError as error:
         raise SnapshotRefused(f"it cannot be read: {error}") from error
+
+
+def check(path: Path, key: bytes) -> Header:
+    """The header of a snapshot that was read to its end. Raises SnapshotRefused."""
+    try:
+        with path.open("rb") as file:
+            dimension = Header.unpacked(file.read(_HEADER.size)).dimension
+    except OSError as error:
+        raise SnapshotRefused(f"it cannot be read: {error}") from error
+    if not 0 < dimension <= _MOST_VALUES:
+        raise SnapshotRefused(f"its templates cannot have {dimension} values")
+    with reading(path, key, dimension) as (header, parts):
+        for _ in parts:
+            continue
+    return header
 
 
 def packed(rows: Rows, vectors: Vectors, sketches: Sketches) -> bytes:

@@ -101,32 +101,37 @@ def test_a_kill_between_commit_and_answer_keeps_what_was_committed(
 def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
     gallery = opened(tmp_path)
     enrolled(gallery, "ada", 1)
-    revision = gallery._database.revision()
-    pages = gallery._database._writer.execute("PRAGMA page_count").fetchone()[0]
-    gallery._database._writer.execute(f"PRAGMA max_page_count = {pages}")
+    revision = gallery._store.database.revision()
+    pages = gallery._store.database._writer.execute("PRAGMA page_count").fetchone()[0]
+    gallery._store.database._writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StorageFull, match="full"):
         gallery.enroll("default", "ada", [face(direction(seed)) for seed in range(999)])
     with pytest.raises(StorageFull):
         gallery.create_collection("staff", None, {"much": "x" * 99_999})
     assert gallery.person("default", "ada").face_count == 1
-    assert gallery._database.revision() == revision
-    gallery._database._writer.execute("PRAGMA max_page_count = 1000000")
+    assert gallery._store.database.revision() == revision
+    gallery._store.database._writer.execute("PRAGMA max_page_count = 1000000")
     enrolled(gallery, "eve", 2)
     assert found(gallery, direction(2)) == ["eve", "ada"]
     gallery.close()
 
 
-def test_a_used_up_quota_is_told_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_used_up_quota_is_told_and_loses_nothing_and_people_can_be_deleted(
+    tmp_path: Path,
+) -> None:
     opened(tmp_path).close()
-    with enrolling(tmp_path, first=0, most_bytes=400_000) as child:
+    with enrolling(tmp_path, first=0, most_bytes=600_000) as child:
         output, errors = child.communicate(timeout=60)
-    *lines, last = output.splitlines()
+    told = [line.split() for line in output.splitlines()]
+    enrolled = [first for first, _ in told if first.isdigit()]
+    deleted = {person for first, person in told if first == "deleted"}
     assert "full" in errors
-    assert last == f"full {len(lines)}"
+    assert ["full", str(len(enrolled))] in told
+    assert deleted == {"0", "1", "2"}  # with no file able to grow
     gallery = opened(tmp_path)
-    assert gallery.size("default") == len(lines) > 5
-    for line in lines:
-        assert found(gallery, direction(int(line.split()[0])), 1) == [line.split()[0]]
+    assert gallery.size("default") == len(enrolled) - 3 > 2
+    for person in enrolled:
+        assert (found(gallery, direction(int(person)), 1) == [person]) == (person not in deleted)
     gallery.close()
 
 
@@ -200,9 +205,9 @@ def test_what_a_killed_process_deleted_is_erased_at_the_next_start(tmp_path: Pat
     gallery = opened(tmp_path)
     enrolled(gallery, "ada", 1)
     [before] = stored(tmp_path).values()
-    with gallery._database.writing() as connection:  # and killed before the log was emptied
-        records = gallery._records(connection)
-        records.remove_person(records.owner(records.place("default"), "ada"))
+    with gallery._store.database.writing() as connection:  # and killed before the log was emptied
+        records = gallery._store._records(connection)
+        records.persons.remove(records.persons.owner(records.collections.place("default"), "ada"))
     copy = tmp_path / "copy"
     copy.mkdir()
     for path in (*tmp_path.glob("gallery.db*"), tmp_path / "root.key"):
@@ -215,16 +220,16 @@ def test_what_a_killed_process_deleted_is_erased_at_the_next_start(tmp_path: Pat
 
 
 def test_every_change_raises_the_revision_once(gallery: LocalGallery) -> None:
-    before = gallery._database.revision()
+    before = gallery._store.database.revision()
     enrolled(gallery, "ada", 1)
     gallery.delete_person("default", "ada")
-    assert gallery._database.revision() == before + 3
+    assert gallery._store.database.revision() == before + 3
 
 
 def test_commits_reach_the_disk_and_deletions_are_overwritten(gallery: LocalGallery) -> None:
     pragmas = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
     for name, value in pragmas.items():
-        assert gallery._database._writer.execute(f"PRAGMA {name}").fetchone() == (value,)
+        assert gallery._store.database._writer.execute(f"PRAGMA {name}").fetchone() == (value,)
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:

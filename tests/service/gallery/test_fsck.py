@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli import app
+from service.gallery.local import LocalGallery
 
-from .faces import direction, enrolled, face, found, opened
+from .faces import BUNDLE, DIMENSION, direction, enrolled, face, found, opened
 
 
 @pytest.fixture
@@ -24,6 +25,11 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         enrolled(gallery, person, seed)
     gallery.close()
     return tmp_path
+
+
+def opened_large(directory: Path) -> LocalGallery:
+    """The gallery, as one that is large enough to keep a snapshot."""
+    return LocalGallery.open(directory, bundle=BUNDLE, dimension=DIMENSION, large=2)
 
 
 def fsck(*options: str) -> Result:
@@ -73,6 +79,24 @@ def test_a_damaged_label_and_key_check_are_named(directory: Path) -> None:
     [label, summary] = fsck().stdout.splitlines()
     assert label == lines[1]
     assert summary.startswith("1 faults, 0 people quarantined")
+
+
+def test_a_snapshot_that_a_start_would_refuse_is_named_and_removed(directory: Path) -> None:
+    gallery = opened_large(directory)
+    gallery._store.indexes._threads[0].join(60)  # closing would not wait for a reading to end
+    gallery.close()
+    [snapshot] = directory.glob("index-*.snapshot")
+    assert fsck().exit_code == 0
+    data = bytearray(snapshot.read_bytes())
+    data[len(data) // 2] ^= 1
+    snapshot.write_bytes(data)
+    [line, _] = fsck().stdout.splitlines()
+    assert line.startswith("collection 'default': its index snapshot is not used: it is damaged")
+    assert snapshot.exists()
+    [line, _, summary] = fsck("--repair").stdout.splitlines()
+    assert "snapshot of 'default' removed" in line
+    assert summary == "the gallery is whole"
+    assert not snapshot.exists()
 
 
 def test_repairing_computes_counters_anew_and_deletes_nobody(directory: Path) -> None:

@@ -69,7 +69,7 @@ def test_times_are_aware_and_now(gallery: LocalGallery) -> None:
 
 
 def test_what_is_created_is_what_is_read(gallery: LocalGallery) -> None:
-    new = NewPerson("o'brien; --", "Ada \0 王", "ext/1", {"a": {"b": ["\ud800", 2**70]}})
+    new = NewPerson("o'brien; --", "Ada \0 王", "ext/1", {"a": {"b": ["\U0001f600", 2**70]}})
     created = gallery.create_person("default", new)
     assert gallery.person("default", "o'brien; --") == created
     assert NewPerson(created.id, created.name, created.external_id, created.metadata) == new

@@ -11,7 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from service.errors import CollectionExists, CollectionNotFound, PersonExists, PersonNotFound
+from service.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    InvalidRequest,
+    PersonExists,
+    PersonNotFound,
+)
 from service.gallery.protocol import NewPerson
 
 from .faces import direction, face, opened
@@ -104,6 +110,41 @@ class Model(RuleBasedStateMachine):
             victim = list(faces)[which % len(faces)]
             self.gallery.delete_face(collection, person, victim)
             del faces[victim]
+
+    @rule(collection=collections, person=persons, other=persons)
+    def rename(self, collection: str, person: str, other: str) -> None:
+        error = self.knows(collection, person)
+        if error is None and other != person and other in self.truth[collection]:
+            error = PersonExists
+        if error:
+            with pytest.raises(error):
+                self.gallery.change_person(collection, person, {"id": other})
+            return
+        self.gallery.change_person(collection, person, {"id": other})
+        self.truth[collection][other] = self.truth[collection].pop(person)
+
+    @rule(collection=collections, source=persons, taker=persons)
+    def merge(self, collection: str, source: str, taker: str) -> None:
+        error = InvalidRequest if source == taker else self.knows(collection, taker)
+        if error := self.knows(collection, source if source != taker else None) or error:
+            with pytest.raises(error):
+                self.gallery.merge_persons(collection, source, taker)
+            return
+        self.gallery.merge_persons(collection, source, taker)
+        self.truth[collection][taker] |= self.truth[collection].pop(source)
+
+    @rule(collection=collections, person=persons, taker=persons, which=st.integers(0, 5))
+    def move_face(self, collection: str, person: str, taker: str, which: int) -> None:
+        faces = self.truth.get(collection, {}).get(person)
+        if not faces or taker == person:
+            return
+        moved = list(faces)[which % len(faces)]
+        if error := self.knows(collection, taker):
+            with pytest.raises(error):
+                self.gallery.move_face(collection, person, moved, taker)
+            return
+        self.gallery.move_face(collection, person, moved, taker)
+        self.truth[collection][taker][moved] = faces.pop(moved)
 
     @rule(collection=collections, seed=seeds, limit=st.integers(1, 6))
     def search(self, collection: str, seed: int, limit: int) -> None:

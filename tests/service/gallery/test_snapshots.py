@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from service.errors import IndexBuilding
+from service.errors import IndexBuilding, TemplateCorrupt
 from service.gallery.index import Index
 from service.gallery.local import LocalGallery
 
@@ -18,14 +20,19 @@ from .faces import BUNDLE, DIMENSION, direction, enrolled, face, found
 LARGE = 8
 
 
-def opened(directory: Path) -> LocalGallery:
+def opening(directory: Path) -> LocalGallery:
+    """Large collections are still being read."""
     return LocalGallery.open(directory, bundle=BUNDLE, dimension=DIMENSION, large=LARGE)
 
 
 def settled(gallery: LocalGallery) -> LocalGallery:
     """Once what is read in the background has been."""
-    gallery._indexes._threads[0].join(timeout=60)
+    gallery._store.indexes._threads[0].join(timeout=60)
     return gallery
+
+
+def opened(directory: Path) -> LocalGallery:
+    return settled(opening(directory))
 
 
 def snapshot(directory: Path) -> Path:
@@ -121,7 +128,7 @@ def test_a_deletion_makes_the_snapshot_worthless_at_once(
     assert snapshot(directory).read_bytes() != stolen  # closing wrote another
     (killed / path.name).write_bytes(stolen)
     sizes = counted(monkeypatch)
-    gallery = settled(opened(killed))
+    gallery = opened(killed)
     assert sizes == []
     assert gallery.size("default") == 19
     assert "7" not in found(gallery, direction(7), 20)
@@ -143,9 +150,23 @@ def test_a_snapshot_that_is_not_ours_is_read_anew_while_others_are_served(
         path.unlink()
     else:
         path.write_bytes(bytes(data[:40]) + bytes(len(data) - 40))
-    gallery = opened(directory)
+    gallery = opening(directory)
     assert found(gallery, direction(99), collection="small") == ["ada"]
     everyone(settled(gallery), range(20))
+    gallery.close()
+
+
+def test_who_rotted_after_the_snapshot_is_not_found_once_that_is_known(directory: Path) -> None:
+    with closing(sqlite3.connect(directory / "gallery.db")) as connection:
+        connection.execute("UPDATE faces SET sealed = zeroblob(100) WHERE key = 8")
+        connection.commit()
+    gallery = opened(directory)
+    assert found(gallery, direction(7), 1) == ["7"]  # the snapshot's template is whole
+    for ask in (gallery.person, lambda *where: gallery.faces(*where, None, 9)):
+        with pytest.raises(TemplateCorrupt):
+            ask("default", "7")
+        assert "7" not in found(gallery, direction(7), 30)
+        assert gallery.size("default") == 19
     gallery.close()
 
 
@@ -161,7 +182,7 @@ def test_while_a_collection_is_read_changes_are_kept_and_searches_told_to_come_a
         add(index, *arguments)  # type: ignore[arg-type] # as they were given
 
     monkeypatch.setattr(Index, "add", slow)
-    gallery = opened(directory)
+    gallery = opening(directory)
     with pytest.raises(IndexBuilding):
         found(gallery, direction(1))
     assert found(gallery, direction(99), collection="small") == ["ada"]

@@ -18,7 +18,7 @@ persons = st.lists(st.lists(st.floats(0.5, 60.0), min_size=1, max_size=5), max_s
 def samples(norms: list[list[float]]) -> list[list[Sample]]:
     """Person i has a face of seed 10 i + j for each of its norms."""
     return [
-        [(row, direction(10 * row + j).tobytes(), norm) for j, norm in enumerate(each)]
+        [(row, direction(10 * row + j).tobytes(), norm, j) for j, norm in enumerate(each)]
         for row, each in enumerate(norms)
     ]
 
@@ -39,8 +39,8 @@ def test_a_template_is_the_normalized_sum_of_features(norms: list[list[float]]) 
 
 def test_faces_that_cancel_out_resemble_nobody() -> None:
     opposite: list[Sample] = [
-        (1, direction(1).tobytes(), 20.0),
-        (1, (-direction(1)).tobytes(), 20.0),
+        (1, direction(1).tobytes(), 20.0, 1),
+        (1, (-direction(1)).tobytes(), 20.0, 1),
     ]
     [(_, vectors)] = templates(opposite, DIMENSION)
     assert not vectors.any()
@@ -48,4 +48,4 @@ def test_faces_that_cancel_out_resemble_nobody() -> None:
 
 def test_an_embedding_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="length"):
-        list(templates([(1, direction(1).tobytes()[:-4], 20.0)], DIMENSION))
+        list(templates([(1, direction(1).tobytes()[:-4], 20.0, 1)], DIMENSION))
