@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +12,17 @@ from models.golden import Features
 from service.errors import BundleRefused
 from service.onnx import Session
 
+Engine = Literal["onnxruntime", "winograd"]
+
 
 class Recognizer:
     """A bundle's recognizer graph: colour order, scaling and length are inside it.
 
-    Raises BundleRefused for a graph that takes or answers anything else.
+    `engine` names what computes it. Raises BundleRefused for a graph that takes or answers
+    anything else.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, engine: Engine = "onnxruntime") -> None:
         takes = [each.type for each in session.get_inputs()]
         answers = {each.name for each in session.get_outputs()}
         if takes != ["tensor(uint8)"] or not {"embedding", "norm"} <= answers:
@@ -26,7 +30,7 @@ class Recognizer:
                 f"The recognizer takes {takes} and answers {sorted(answers)}, not uint8 crops and "
                 "embedding and norm; 'adaface models import' makes a bundle of a foreign model."
             )
-        self._session = session
+        self._session, self.engine = session, engine
         self._input = session.get_inputs()[0].name
 
     def __call__(self, crops: NDArray[np.uint8]) -> Features:
