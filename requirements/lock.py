@@ -34,7 +34,8 @@ def main() -> None:
     extras = project["optional-dependencies"]
     serve = resolve(project["dependencies"])
     files = {"serve": serve}
-    files["test"] = resolve([*serve, *extras["test"]])
+    files["test"] = resolve([*serve, *extras["winograd"], *extras["test"]])
+    files["bench"] = resolve([*files["test"], *extras["bench"]])
     # torch itself is installed by name: its file may lie on the disk, and is pinned in pyproject.
     beside_torch = [each for each in extras["train"] if not each.startswith("torch==")]
     files["train"] = resolve([*files["test"], *beside_torch])

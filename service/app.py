@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any, TypedDict
@@ -13,8 +13,36 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from service import problems, schemas
-from service.middleware import Admission, BodyLimit, CancelOnDisconnect, RequestId
-from service.routes import faces, gallery, system
+from service.changeover import Changeover
+from service.duplicates import Underway
+from service.gallery import Replayed
+from service.health import Health
+from service.middleware import (
+    AccessKeys,
+    Admission,
+    BodyLimit,
+    CancelOnDisconnect,
+    Deadline,
+    Gates,
+    RequestId,
+)
+from service.routes import (
+    backups,
+    batches,
+    bodies,
+    collections,
+    enrolled,
+    faces,
+    gallery_health,
+    idempotency,
+    identification,
+    persons,
+    renewals,
+    scopes,
+    site_calibrations,
+    system,
+    transfer,
+)
 from service.runtime import Runtime, Service, open_service
 
 DESCRIPTION = """\
@@ -24,43 +52,102 @@ or as base64 in JSON; they are never kept. Every error is an RFC 9457 problem do
 `type` names the cause.
 """
 # Bodies that a route reads itself, in several forms, are unknown to FastAPI.
-BODIES = (schemas.ImageBody, schemas.ImagesBody, schemas.VerifyBody, schemas.IdentifyBody)
+BODIES = (
+    schemas.ImageBody,
+    schemas.ImagesBody,
+    schemas.BatchBody,
+    schemas.VerifyBody,
+    schemas.IdentifyBody,
+)
+
+
+PARTS = (
+    faces,
+    batches,
+    identification,
+    collections,
+    persons,
+    enrolled,
+    gallery_health,
+    site_calibrations,
+    renewals,
+    transfer,
+    backups,
+    system,
+)
 
 
 class State(TypedDict):
     """What the lifespan hands to each request."""
 
     service: Service
+    health: Health
+    changeover: Changeover
+    underway: Underway
 
 
-def create_app(runtime: Runtime) -> FastAPI:
+def create_app(runtime: Runtime, health: Health | None = None) -> FastAPI:
     """The application over an opened runtime, which the caller closes."""
     app = FastAPI(
         title="adaface-service",
         version=version("adaface-service"),
         description=DESCRIPTION,
-        lifespan=_lifespan(runtime),
+        lifespan=_lifespan(runtime, health or Health()),
         generate_unique_id_function=_operation_id,
     )
-    for part in (faces, gallery, system):
+    for part in PARTS:
         app.include_router(part.router)
     problems.install(app)
-    settings = runtime.settings
-    app.add_middleware(CancelOnDisconnect)  # the last one added is the first one met
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
-    app.add_middleware(Admission, limit=settings.max_requests)
-    app.add_middleware(RequestId)
+    app.add_exception_handler(Replayed, idempotency.replay)
+    _guard(app, runtime)
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's documented hook
     return app
 
 
+def _guard(app: FastAPI, runtime: Runtime) -> None:
+    """Puts the middleware around the application; see `service.middleware` for the order."""
+    settings, routes = runtime.settings, _routes()
+    app.add_middleware(CancelOnDisconnect)  # the last one added is the first one met
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        total=settings.max_body_bytes_in_flight,
+        seconds=settings.client_seconds,
+    )
+    app.add_middleware(Deadline, seconds=settings.deadline_seconds)
+    app.add_middleware(Admission, gate=Gates(settings, _taking_photographs(routes)))
+    app.add_middleware(AccessKeys, access=runtime.access, needed=scopes.Needed(routes))
+    app.add_middleware(RequestId)
+
+
+def _routes() -> list[APIRoute]:
+    return [each for part in PARTS for each in part.router.routes if isinstance(each, APIRoute)]
+
+
+def _taking_photographs(routes: Sequence[APIRoute]) -> list[APIRoute]:
+    return [route for route in routes if bodies.FORM in _content(route)]
+
+
+def _content(route: APIRoute) -> dict[str, Any]:
+    content: dict[str, Any] = (route.openapi_extra or {}).get("requestBody", {}).get("content", {})
+    return content
+
+
 def _lifespan(
     runtime: Runtime,
+    health: Health,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with open_service(runtime) as service:
-            yield State(service=service)
+        async with open_service(runtime) as service, health.watching(service.pipeline):
+            changeover = Changeover(service)
+            async with changeover.running():
+                yield State(
+                    service=service,
+                    health=health,
+                    changeover=changeover,
+                    underway=Underway(),
+                )
 
     return lifespan
 
@@ -83,5 +170,6 @@ def document(app: FastAPI) -> dict[str, Any]:
             sorted((made["components"]["schemas"] | bodies["$defs"]).items())
         )
         problems.as_problem_media_type(made)
+        scopes.secure(made)
         app.openapi_schema = made
     return app.openapi_schema

@@ -1,108 +1,238 @@
-"""Turns many small calls into few large ones, on the one thread that owns a model."""
+"""Turns many small calls into few large ones, on the threads that own a model."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Literal, Self, TypeVar
 
-from service.errors import Overloaded
+from service.errors import DeadlineExceeded, Overloaded
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Lane = Literal["interactive", "bulk"]
+LANES: Final[tuple[Lane, ...]] = ("interactive", "bulk")  # in the order they are served
 
 
-@dataclass(slots=True)
-class _Entry(Generic[In, Out]):
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """How soon an answer is needed: `deadline` is a time of `time.monotonic()`, None for ever.
+
+    What is bulk gets only what the interactive leave.
+    """
+
+    lane: Lane = "interactive"
+    deadline: float | None = None
+
+    def remaining(self) -> float | None:
+        """Seconds that are left, None for ever. Raises DeadlineExceeded where none are."""
+        if self.deadline is None:
+            return None
+        if (left := self.deadline - monotonic()) <= 0:
+            raise _late()
+        return left
+
+
+SOON: Final = Urgency()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Exception
+
+
+@dataclass(slots=True, eq=False)
+class _Member(Generic[In, Out]):
+    """One item in a queue, and where its answer goes."""
+
     item: In
-    result: asyncio.Future[Out]
+    answer: asyncio.Future[Out]
+    deadline: float | None
+
+    def wanted(self, now: float) -> bool:
+        """Whether computing is still of use; tells a late member that it is not."""
+        if self.answer.done():
+            return False
+        if self.deadline is not None and self.deadline <= now:
+            self.answer.set_exception(_late())
+            return False
+        return True
+
+    def settle(self, outcome: Out | _Failure) -> None:
+        if self.answer.done():  # its caller has left
+            return
+        if isinstance(outcome, _Failure):
+            self.answer.set_exception(outcome.error)
+        else:
+            self.answer.set_result(outcome)
+
+    def leave(self) -> None:
+        """Ends the waiting; what was answered meanwhile counts as seen."""
+        if not self.answer.cancel() and not self.answer.cancelled():
+            self.answer.exception()
 
 
 class Batcher(Generic[In, Out]):
-    """Runs a model over whatever arrived while its last batch was running.
+    """Runs a model over whatever arrived while its last batches were running.
 
     There is no timer. An idle model starts at once, and a busy one finds its next batch
-    already waiting, so batches grow exactly when they pay. A failing batch fails alone, a
-    cancelled caller leaves its neighbours, and closing finishes what was accepted.
+    already waiting, so batches grow exactly when they pay. Up to `workers` batches run side by
+    side, what waits being spread over those that are free. A batch is of one lane, and a free
+    worker takes from the interactive first: bulk work delays a probe by at most the batch that
+    is running.
+
+    Members never touch their neighbors: a cancelled or late one is not computed, and a batch
+    that fails is halved until the one that fails it is alone. Closing finishes what was
+    accepted. Of one event loop; only `run` is called in threads.
     """
 
     def __init__(
-        self, run: Callable[[Sequence[In]], Sequence[Out]], *, max_batch: int, max_queue: int
+        self,
+        run: Callable[[Sequence[In]], Sequence[Out]],
+        *,
+        max_batch: int,
+        max_queue: int,
+        workers: int = 1,
+        name: str = "model",
     ) -> None:
-        self._run = run
-        self._max_batch = max_batch
-        self._max_queue = max_queue
-        self._queue: deque[_Entry[In, Out]] = deque()
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._run, self._max_batch, self._max_queue = run, max_batch, max_queue
+        self._workers = workers
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._waiting: dict[Lane, deque[_Member[In, Out]]] = {lane: deque() for lane in LANES}
+        self._running: dict[Future[list[Out | _Failure]], float] = {}  # and when it began
         self._seconds_per_item = 0.0
+        self._idle = asyncio.Event()
         self._closing = False
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work())
+        self._loop = asyncio.get_running_loop()
+        self._idle.set()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Finishes what was accepted, then stops."""
         self._closing = True
-        self._arrived.set()
-        await self._worker
-        self._thread.shutdown()
+        await self._idle.wait()
+        self._threads.shutdown()
 
     @property
     def alive(self) -> bool:
-        return not self._worker.done()
+        """Whether it still accepts anything."""
+        return not self._closing
 
-    async def __call__(self, items: Sequence[In]) -> list[Out]:
+    @property
+    def backlog(self) -> float:
+        """The seconds that a new interactive item would wait, by the pace so far."""
+        ahead = len(self._waiting["interactive"]) + max(0, len(self._running) - self._workers + 1)
+        return ahead * self._seconds_per_item / self._workers
+
+    async def __call__(self, items: Sequence[In], urgency: Urgency = SOON) -> list[Out]:
         """The output for each item, in order.
 
-        Raises Overloaded when the queue is full, RuntimeError after closing, and whatever the
-        model raised for the batch an item was in.
+        Raises Overloaded when the lane's queue is full, DeadlineExceeded, RuntimeError after
+        closing, and what the model raised for one of the items.
         """
         if self._closing:
             raise RuntimeError("The batcher is closed.")
-        if self._queue and len(self._queue) + len(items) > self._max_queue:
-            raise Overloaded(retry_after=len(self._queue) * self._seconds_per_item)
-        loop = asyncio.get_running_loop()
-        entries = [_Entry[In, Out](item, loop.create_future()) for item in items]
-        self._queue.extend(entries)
-        self._arrived.set()
-        return list(await asyncio.gather(*(entry.result for entry in entries)))
+        remaining = urgency.remaining()
+        queue = self._waiting[urgency.lane]
+        if queue and len(queue) + len(items) > self._max_queue:
+            raise Overloaded(retry_after=len(queue) * self._seconds_per_item / self._workers)
+        members = [
+            _Member[In, Out](item, self._loop.create_future(), urgency.deadline) for item in items
+        ]
+        queue.extend(members)
+        self._dispatch()
+        return await self._answers(members, queue, remaining)
 
-    async def _work(self) -> None:
-        while self._queue or not self._closing:
-            await self._arrived.wait()
-            if batch := self._take():
-                await self._settle(batch)
-
-    async def _settle(self, batch: list[_Entry[In, Out]]) -> None:
-        started = monotonic()
-        items = [entry.item for entry in batch]
-        loop = asyncio.get_running_loop()
+    async def _answers(
+        self,
+        members: Sequence[_Member[In, Out]],
+        queue: deque[_Member[In, Out]],
+        remaining: float | None,
+    ) -> list[Out]:
+        limit = asyncio.timeout(remaining)
         try:
-            outputs = await loop.run_in_executor(self._thread, self._run, items)
-            settled = list(zip(batch, outputs, strict=True))
-        except Exception as error:  # noqa: BLE001 - one bad batch must not stop the next
-            for entry in batch:
-                if not entry.result.done():
-                    entry.result.set_exception(error)
-            return
-        for entry, output in settled:
-            if not entry.result.done():  # its client may have left
-                entry.result.set_result(output)
-        spent = (monotonic() - started) / len(batch)
-        self._seconds_per_item += 0.1 * (spent - self._seconds_per_item)
+            async with limit:
+                return [await member.answer for member in members]
+        except BaseException as error:
+            self._withdraw(members, queue)
+            if limit.expired():
+                raise _late() from error
+            raise
 
-    def _take(self) -> list[_Entry[In, Out]]:
-        batch: list[_Entry[In, Out]] = []
-        while self._queue and len(batch) < self._max_batch:
-            entry = self._queue.popleft()
-            if not entry.result.cancelled():
-                batch.append(entry)
-        if not self._queue and not self._closing:
-            self._arrived.clear()
-        return batch
+    def _withdraw(
+        self, members: Sequence[_Member[In, Out]], queue: deque[_Member[In, Out]]
+    ) -> None:
+        """Takes back what nobody waits for any more: a queue must not keep pictures alive."""
+        for member in members:
+            if member in queue:
+                queue.remove(member)
+            member.leave()
+
+    def _dispatch(self) -> None:
+        while len(self._running) < self._workers and (batch := self._take()):
+            running = self._threads.submit(self._outcomes, [member.item for member in batch])
+            self._running[running] = monotonic()
+            self._idle.clear()
+            running.add_done_callback(partial(self._done, batch))
+
+    def _done(self, batch: Sequence[_Member[In, Out]], done: Future[list[Out | _Failure]]) -> None:
+        """In the thread that ran the batch."""
+        self._loop.call_soon_threadsafe(self._settle, batch, done)
+
+    def _take(self) -> list[_Member[In, Out]]:
+        now = monotonic()
+        for queue in self._waiting.values():
+            batch: list[_Member[In, Out]] = []
+            while queue and len(batch) < self._share(queue, len(batch)):
+                if (member := queue.popleft()).wanted(now):
+                    batch.append(member)
+            if batch:
+                return batch
+        return []
+
+    def _share(self, queue: Sequence[object], taken: int) -> int:
+        """How many of `queue`, `taken` included, the next batch gets."""
+        free = self._workers - len(self._running)
+        return min(self._max_batch, -(-(len(queue) + taken) // free))
+
+    def _outcomes(self, items: Sequence[In]) -> list[Out | _Failure]:
+        """In a thread: an output or the reason there is none, for each item."""
+        try:
+            outputs = list(self._run(items))
+            if len(outputs) != len(items):
+                raise ValueError(f"the model gave {len(outputs)} outputs for {len(items)} items")  # noqa: TRY301 - fails as the model does
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must reach its caller only
+            if len(items) == 1:
+                return [_Failure(_harmless(error))]
+            half = len(items) // 2
+            return self._outcomes(items[:half]) + self._outcomes(items[half:])
+        return [*outputs]
+
+    def _settle(
+        self, batch: Sequence[_Member[In, Out]], done: Future[list[Out | _Failure]]
+    ) -> None:
+        spent = (monotonic() - self._running.pop(done)) / len(batch)
+        self._seconds_per_item += 0.1 * (spent - self._seconds_per_item)
+        self._dispatch()  # first: the model waits for nobody
+        for member, outcome in zip(batch, done.result(), strict=True):
+            member.settle(outcome)
+        if not self._running:
+            self._idle.set()
+
+
+def _harmless(error: BaseException) -> Exception:
+    """An error that a coroutine can raise: StopIteration would end it, SystemExit the event loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"the model raised {error!r}")
+
+
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded("The deadline passed before the answer was computed; retry later.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from models.assembly import Calibration
-from models.calibration import calibrate_scores
+from models.calibrating import Worse, calibrated, chosen
 from models.degradation import DEGRADATIONS
-from models.quality import LEVELS, SWEPT, QualityCalibration, calibrate_quality
+from models.golden import Features
+from models.quality import LEVELS, SWEPT
+from models.witness import Norms
 from service.photographs import Degraded, Photograph, read
 from service.pipeline import FaceFeatures, Pipeline
 
@@ -19,19 +20,28 @@ Faces = dict[Photograph, FaceFeatures]
 
 
 async def calibrate(
-    pipeline: Pipeline, photographs: Sequence[Photograph], progress: Progress, *, data: str
+    pipeline: Pipeline,
+    norms: Norms,
+    photographs: Sequence[Photograph],
+    progress: Progress,
+    *,
+    data: str,
 ) -> Calibration:
     """Calibrates on photographs of people the recognizer was not trained on.
 
     Every pair of photographs is compared; some of them are also made worse in four ways to find
-    out what norms bad images have. Raises CalibrationRefused for too few people, and where the
-    norm does not follow the quality of the image.
+    out what norms bad images have and how often they fail. `norms` asks the recognizer itself.
+    Raises CalibrationRefused for too few people, and where the norm does not follow the quality
+    of the image.
     """
     faces = await _faces(pipeline, photographs, progress)
     persons = np.array([photograph.person for photograph in faces])
-    vectors = np.array([face.embedding for face in faces.values()])
-    score = calibrate_scores(vectors, persons, data=data)
-    return Calibration(score, await _quality(pipeline, faces, progress, data))
+    found = Features(
+        np.array([face.embedding for face in faces.values()]),
+        np.array([face.quality.norm for face in faces.values()], np.float32),
+    )
+    worse = await _worse(pipeline, faces, chosen(persons), progress)
+    return calibrated(found, persons, worse, norms, data=data)
 
 
 def count_images(photographs: int) -> int:
@@ -50,17 +60,19 @@ async def _faces(
     return found
 
 
-async def _quality(
-    pipeline: Pipeline, faces: Faces, progress: Progress, data: str
-) -> QualityCalibration:
-    chosen = list(faces)[:: max(1, len(faces) // SWEPT)][:SWEPT]
-    items = [Degraded(p.path, kind, x) for p in chosen for kind in DEGRADATIONS for x in LEVELS]
-    untouched = [faces[photograph].quality.norm for photograph in chosen]
-    norms = defaultdict(list, {(kind, 0.0): list(untouched) for kind in DEGRADATIONS})
-    async for item, face in read(pipeline, items, Degraded.body):
+async def _worse(
+    pipeline: Pipeline, faces: Faces, indices: Sequence[int], progress: Progress
+) -> list[Worse]:
+    photographs = list(faces)
+    items = [
+        (index, Degraded(photographs[index].path, kind, level))
+        for index in indices
+        for kind in DEGRADATIONS
+        for level in LEVELS
+    ]
+    swept = []
+    async for (index, item), face in read(pipeline, items, lambda pair: pair[1].body()):
         progress(1)
         if face is not None:
-            norms[item.kind, item.level].append(face.quality.norm)
-    clean = np.array([face.quality.norm for face in faces.values()])
-    sweep = {key: np.array(found) for key, found in norms.items()}
-    return calibrate_quality(clean, sweep, data=data)
+            swept.append(Worse(index, item.kind, item.level, face.embedding, face.quality.norm))
+    return swept

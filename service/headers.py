@@ -39,6 +39,7 @@ _FOREIGN_PATTERNS: Final = [(re.compile(magic, re.DOTALL), name) for magic, name
 _ORIENTATION: Final = 0x0112
 # Frame headers are C0..CF without DHT, JPG and DAC (ITU T.81, table B.1).
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BASELINE: Final = (b"\xc0", b"\xc1")
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xff]", re.DOTALL)
 # A flood of empty blocks would hold the interpreter for seconds; 25 MB of PNG in 4 kB chunks are 6,100.
@@ -53,6 +54,7 @@ class Header:
     width: int
     height: int
     orientation: int = 1
+    progressive: bool = False  # a JPEG of several scans
 
     @property
     def pixels(self) -> int:
@@ -127,15 +129,16 @@ def jpeg_segments(body: bytes) -> Iterator[Block]:
 
 
 def _jpeg(body: bytes) -> Header:
-    size, orientation = None, None
+    size, orientation, progressive = None, None, False
     for segment in jpeg_segments(body):
         if segment.name[0] in FRAMES and size is None:
             size = struct.unpack_from(">HH", body, segment.start + 1)
+            progressive = segment.name not in BASELINE
         elif segment.name == b"\xe1" and orientation is None:
             orientation = _exif_orientation(body[segment.start : segment.end])
     if size is None:
         raise ValueError("no frame header")
-    return Header("jpeg", width=size[1], height=size[0], orientation=orientation or 1)
+    return Header("jpeg", size[1], size[0], orientation or 1, progressive)
 
 
 def png_chunks(body: bytes) -> Iterator[Block]:

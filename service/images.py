@@ -6,7 +6,7 @@ import io
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from service.errors import ImageTooLarge, UndecodableImage
 from service.headers import (
+    BASELINE,
     FRAMES,
     NAMES,
     Block,
@@ -28,9 +29,22 @@ from service.headers import (
     png_chunks,
 )
 
-__all__ = ["Header", "Image", "Kind", "Limits", "decode", "header", "kind", "pixels"]
+__all__ = [
+    "Header",
+    "Image",
+    "Kind",
+    "Limits",
+    "Reduction",
+    "admit",
+    "decode",
+    "header",
+    "kind",
+    "picture",
+    "reduction",
+]
 
 Image: TypeAlias = NDArray[np.uint8]
+Reduction = Literal[1, 2, 4, 8]  # a JPEG's 8x8 blocks can be decoded to 8, 4, 2 or 1 pixels a side
 
 GRAY: Final = 128
 
@@ -39,10 +53,16 @@ PIL.Image.MAX_IMAGE_PIXELS = None
 
 # The orientation is applied once, below, for all three formats.
 _COLOR: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+_REDUCED: Final[dict[Reduction, int]] = {  # the bits that ask for it, in gray or in color
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-_BASELINE: Final = (b"\xc0", b"\xc1")
 # APP0 (JFIF) and APP14 (Adobe) stay: they decide the color space.
 _JPEG_METADATA: Final = frozenset(bytes([m]) for m in (*range(0xE1, 0xEE), 0xEF, 0xFE))
+_PLAIN: Final = (b"\x08\x00", b"\x08\x02")  # 8 bits, gray or RGB
 _PNG_KEPT: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -63,18 +83,34 @@ def decode(body: bytes, limits: Limits) -> Image:
     """
     head = header(body)
     admit(head, limits)
+    return picture(body, head)
+
+
+def picture(body: bytes, head: Header, reduced: Reduction = 1) -> Image:
+    """The pixels of an admitted image, as `decode` describes them; a JPEG's in 1/`reduced` of its size.
+
+    Both sides are rounded up. Raises UndecodableImage.
+    """
     try:
-        stored = _DECODERS[head.kind](body, head)
-        if stored.shape != (head.height, head.width, 3):
+        stored = _jpeg(body, reduced) if head.kind == "jpeg" else _DECODERS[head.kind](body, head)
+        if stored.shape != (-(-head.height // reduced), -(-head.width // reduced), 3):
             raise ValueError("the picture is not the size its header says")  # noqa: TRY301
         return _upright(stored, head.orientation)
     except Exception as broken:  # a damaged file makes decoders raise nearly everything
         raise UndecodableImage(f"The {NAMES[head.kind]} is truncated or damaged.") from broken
 
 
-def pixels(body: bytes) -> int:
-    """How many pixels decoding would produce, from the header alone. Raises what `header` raises."""
-    return header(body).pixels
+def reduction(head: Header, least: float) -> Reduction:
+    """The most a picture can be reduced by while it is decoded, its longer side staying `least` pixels.
+
+    Only baseline JPEGs gain: 4000×3000 take 37 ms, and 29, 23 and 19 ms to a half, a quarter and an
+    eighth; the same as a progressive file 94, 89, 86 and 92 ms.
+    """
+    if head.kind != "jpeg" or head.progressive:
+        return 1
+    longest = max(head.width, head.height)
+    possible: tuple[Reduction, ...] = (8, 4, 2)
+    return next((by for by in possible if longest >= by * least), 1)
 
 
 def admit(head: Header, limits: Limits) -> None:
@@ -88,12 +124,13 @@ def admit(head: Header, limits: Limits) -> None:
     )
 
 
-def _jpeg(body: bytes, _: Header) -> Image:
+def _jpeg(body: bytes, reduced: Reduction) -> Image:
     """cv2: 640×480 1.3 ms and 12 MP 76 ms, where Pillow takes 1.9 and 144 ms for the same pixels.
 
     Both libraries read the inverted CMYK that Adobe writes; they differ by at most 1.
     """
-    decoded = cv2.imdecode(np.frombuffer(_bare_jpeg(body), np.uint8), _COLOR)
+    mode = _COLOR | _REDUCED[reduced]
+    decoded = cv2.imdecode(np.frombuffer(_bare_jpeg(body), np.uint8), mode)
     if decoded is None:
         raise ValueError("cv2 found no picture")
     return cast("Image", decoded)
@@ -121,7 +158,7 @@ def _scans(body: bytes, segments: list[Block]) -> tuple[memoryview, bytes]:
     scan = segments[-1]
     if frame.name == b"\xc2" and body.find(b"\xff\xda", scan.end) < 0:
         raise ValueError("a progressive picture that ends in its first scan")
-    if frame.name not in _BASELINE or body[frame.start + 5] != body[scan.start]:
+    if frame.name not in BASELINE or body[frame.start + 5] != body[scan.start]:
         return memoryview(body)[scan.end :], b""
     end = _MARKER_IN_SCAN.search(body, scan.end)
     if end is None or end[0] != b"\xff\xd9":
@@ -130,7 +167,16 @@ def _scans(body: bytes, segments: list[Block]) -> tuple[memoryview, bytes]:
 
 
 def _png(body: bytes, head: Header) -> Image:
-    return _by_pillow(_bare_png(body), "PNG", head)
+    """Plain ones by cv2, in half the time and 5.8 bytes a pixel; Pillow holds 13 for a moment."""
+    bare = _bare_png(body)
+    if body[24:26] not in _PLAIN or b"tRNS" in (
+        body[c.start - 4 : c.start] for c in png_chunks(body)
+    ):
+        return _by_pillow(bare, "PNG", head)
+    decoded = cv2.imdecode(np.frombuffer(bare, np.uint8), _COLOR)
+    if decoded is None:
+        raise ValueError("cv2 found no picture")
+    return cast("Image", decoded)
 
 
 def _bare_png(body: bytes) -> bytes:
@@ -200,4 +246,4 @@ def _upright(stored: Image, orientation: int) -> Image:
     return np.ascontiguousarray(cast("Image", turned))
 
 
-_DECODERS: Final = {"jpeg": _jpeg, "png": _png, "webp": _webp}
+_DECODERS: Final = {"png": _png, "webp": _webp}

@@ -22,6 +22,7 @@ from service.calibrate import calibrate
 from service.detection import Detector
 from service.embedding import Recognizer
 from service.errors import BundleRefused
+from service.evaluate.report import calibration_in
 from service.onnx import open_session
 from service.photographs import Photograph
 from service.runtime import open_networks, open_pipeline
@@ -82,11 +83,28 @@ def calibrate_bundle(
     Raises as `import_bundle` does. Files, golden vectors and id of the bundle are the same after.
     """
     networks = open_networks(settings)
-    bundle = networks.bundle
-    score, quality = _calibrated(
+    made = _calibrated(
         settings, networks.detector, networks.recognizer, photographs, progress, data
     )
-    update = {"score": score, "quality": quality}
+    return _kept(networks.bundle, made)
+
+
+def calibrate_from(settings: Settings, report: Path) -> Bundle:
+    """Puts the calibration of a report of `adaface evaluate report` into the settings' bundle.
+
+    Raises BundleRefused where it is of another recognizer or holds none.
+    """
+    bundle = open_networks(settings).bundle
+    return _kept(bundle, calibration_in(report, bundle))
+
+
+def _kept(bundle: Bundle, made: Calibration) -> Bundle:
+    """The bundle with the calibration in its manifest."""
+    update = {
+        "score": made.score,
+        "quality": made.quality,
+        "calibrated": bundle.manifest.files[bundles.RECOGNIZER],
+    }
     bundles.write(bundle.directory, bundle.manifest.model_copy(update=update))
     return bundles.load(bundle.directory)
 
@@ -101,7 +119,9 @@ def _calibrated(  # noqa: PLR0913 - a pipeline's parts, and what goes through it
 ) -> Calibration:
     async def run() -> Calibration:
         async with open_pipeline(settings, detector, recognizer, None) as pipeline:
-            return await calibrate(pipeline, photographs, progress, data=data)
+            return await calibrate(
+                pipeline, lambda faces: recognizer(faces).norms, photographs, progress, data=data
+            )
 
     return asyncio.run(run())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -92,6 +92,16 @@ class Degraded(NamedTuple):
         rng = np.random.default_rng(self.seed)
         worse = DEGRADATIONS[self.kind](np.asarray(image, np.uint8), self.level, rng)
         return cv2.imencode(".png", worse, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def degraded_mix(paths: Sequence[Path]) -> list[Degraded]:
+    """A random degradation at a random level for each, the same at every run."""
+    random = np.random.default_rng(0)
+    kinds = list(DEGRADATIONS)
+    return [
+        Degraded(path, kinds[random.integers(len(kinds))], float(random.uniform()), seed=1 + n)
+        for n, path in enumerate(paths)
+    ]
 
 
 async def read(

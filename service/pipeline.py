@@ -1,50 +1,30 @@
-"""From image bytes to faces: decode -> detect -> align -> embed. The one place the order is written."""
+"""From image bytes to embedded faces: locate (decode -> detect -> align), then embed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.alignment import CROP_SIZE, DegenerateLandmarks, align
-from models.quality import Components, QualityCalibration, components
-from service.batching import Batcher
-from service.detection import Detection, Detector
-from service.errors import NoFaceFound, NotAligned, SeveralFacesFound
-from service.images import Image, Limits, decode, pixels
-from service.telemetry import PixelBudget, observe
+from models.components import Components
+from models.quality import WORKING_FMR, QualityCalibration
+from service.batching import SOON, Batcher, Urgency
+from service.detection import Detection
+from service.errors import NoFaceFound, ServiceError, SeveralFacesFound
+from service.scenes import Crop, Located, Locator, Photograph, Scene, Selection, Times
+from service.telemetry import observe
 
-T = TypeVar("T")
-Crop = NDArray[np.uint8]  # (112, 112, 3) RGB
+__all__ = ["Crop", "FaceFeatures", "Pipeline", "Quality", "Reading", "Selection", "Urgency"]
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which faces of an image are wanted."""
-
-    max_faces: int
-    largest: bool = False
-    aligned: bool = False  # the image is a 112x112 crop already
-    threshold: float | None = None  # detection score; None is the bundle's
-
-    @property
-    def limit(self) -> int:
-        return 1 if self.largest else self.max_faces
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A face that was found and cut out; `detection` is None for a crop that came aligned."""
-
-    crop: Crop
-    detection: Detection | None
-    components: Components
+log = logging.getLogger("service")
+IN_FLIGHT = 8  # images of one call: enough to keep the cores busy, few enough to stop at once
+Embedded = tuple[NDArray[np.float32], float]  # (d,) unit embedding, and the feature's norm
+Graded = tuple[NDArray[np.float32], float, float | None]  # and the quality score, 0 to 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +37,7 @@ class Quality:
     score: float | None
     norm: float
     components: Components
+    predicted_fnmr: float | None = None  # 0 to 1: of comparisons with such a face, where known
 
     def below(self, least: float) -> bool:
         """Whether the score is known and too low."""
@@ -70,16 +51,7 @@ class FaceFeatures:
     detection: Detection | None
     embedding: NDArray[np.float32]
     quality: Quality
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """An image's size and the faces cut out of it. `truncated`: more were found than wanted."""
-
-    width: int
-    height: int
-    faces: list[Located]
-    truncated: bool
+    crop: Crop | None = None  # what was embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,94 +80,97 @@ class Reading:
 
 
 class Pipeline:
-    """The stages and the threads they run on. The full image is dropped once crops are cut."""
+    """The stages in their order, and the queues before them. Of one event loop."""
 
-    def __init__(  # noqa: PLR0913 - the parts it joins
+    def __init__(
         self,
-        detector: Detector,
-        embed: Batcher[Crop, tuple[NDArray[np.float32], float]],
+        locator: Locator,
+        locate: Batcher[Photograph, Scene],
+        embed: Batcher[Crop, Embedded],
         calibration: QualityCalibration | None,
-        limits: Limits,
-        budget: PixelBudget,
-        pool: ThreadPoolExecutor,
+        fmr: float = WORKING_FMR,
     ) -> None:
-        self._detector, self._embed, self._calibration = detector, embed, calibration
-        self._limits, self._budget, self._pool = limits, budget, pool
+        """`fmr` is the false match rate that predicted FNMRs are for."""
+        self._locator, self._locate, self._embed = locator, locate, embed
+        self._calibration, self._fmr = calibration, fmr
 
     @property
     def ready(self) -> bool:
-        """Whether the thread that embeds is still there to answer."""
-        return self._embed.alive
+        """Whether both queues are open."""
+        return self._locate.alive and self._embed.alive
 
-    async def __call__(self, body: bytes, selection: Selection) -> Reading:
+    @property
+    def backlog(self) -> float:
+        """The seconds that a new interactive image would wait, by the pace so far."""
+        return self._locate.backlog + self._embed.backlog
+
+    async def __call__(self, body: bytes, selection: Selection, urgency: Urgency = SOON) -> Reading:
         """Reads one JPEG, PNG or WebP.
 
         Raises the ImageErrors of `images.decode`, NotAligned where a crop was announced and the
-        image is none, and Overloaded.
+        image is none, Overloaded, and DeadlineExceeded.
         """
-        times: dict[str, float] = {}
-        async with self._budget.holding(pixels(body)):
-            image = await self._timed(times, "decode", decode, body, self._limits)
-            locate = _as_crop if selection.aligned else self._locate
-            scene = await self._timed(times, "detect", locate, image, selection)
-            del image
-        faces = await self._featured(scene.faces, times)
+        photograph = self._locator.admitted(body, selection)
+        started = perf_counter()
+        [scene] = await self._locate([photograph], urgency)
+        worked = sum(scene.milliseconds.values()) / 1000
+        waited = max(0.0, perf_counter() - started - worked)
+        observe("queue", waited)
+        times = {"queue": 1000 * waited, **scene.milliseconds}
+        faces = await self._featured(scene.faces, urgency, times)
         return Reading(scene.width, scene.height, faces, scene.truncated, times)
 
-    def _locate(self, image: Image, selection: Selection) -> Scene:
-        found = self._detector(image, selection.threshold)
-        faces = [cut for face in found[: selection.limit] if (cut := _cut(image, face))]
-        height, width = image.shape[:2]
-        # Choosing the largest is a wish, not a loss: only a cut-off at max_faces is reported.
-        truncated = not selection.largest and len(found) > selection.limit
-        return Scene(width, height, faces, truncated)
+    async def each(
+        self, bodies: Sequence[bytes], selection: Selection, urgency: Urgency = SOON
+    ) -> list[Reading | ServiceError]:
+        """A reading of each image, in order, or the reason there is none; none spoils another.
+
+        A few at a time, so that one call does not fill the queues.
+        """
+        turns = asyncio.Semaphore(IN_FLIGHT)
+
+        async def one(body: bytes) -> Reading | ServiceError:
+            async with turns:
+                try:
+                    return await self(body, selection, urgency)
+                except ServiceError as error:
+                    return error
+                except Exception:
+                    log.exception("one of several images failed")
+                    return ServiceError("Something went wrong inside the service with this image.")
+
+        return await asyncio.gather(*map(one, bodies))
+
+    async def crops(self, crops: Sequence[Crop], urgency: Urgency) -> list[Graded]:
+        """Embedding, norm and quality score of each crop. Raises Overloaded and DeadlineExceeded."""
+        answers = await self._embed(crops, urgency) if crops else []
+        return [(embedding, norm, self._score(norm)) for embedding, norm in answers]
 
     async def _featured(
-        self, faces: Sequence[Located], times: dict[str, float]
+        self, faces: Sequence[Located], urgency: Urgency, times: Times
     ) -> list[FaceFeatures]:
+        if not faces:
+            return []
         started = perf_counter()
-        answers = await self._embed([face.crop for face in faces]) if faces else []
-        qualities = [
-            Quality(self._score(norm), norm, face.components)
-            for face, (_, norm) in zip(faces, answers, strict=True)
-        ]
-        _note(times, "embed", started)
+        answers = await self._embed([face.crop for face in faces], urgency)
+        spent = perf_counter() - started
+        times["embed"] = 1000 * spent
+        observe("embed", spent)
         return [
-            FaceFeatures(face.detection, embedding, quality)
-            for face, (embedding, _), quality in zip(faces, answers, qualities, strict=True)
+            FaceFeatures(
+                face.detection,
+                embedding,
+                self._quality(norm, face.components),
+                face.crop,
+            )
+            for face, (embedding, norm) in zip(faces, answers, strict=True)
         ]
+
+    def _quality(self, norm: float, seen: Components) -> Quality:
+        score, known = self._score(norm), self._calibration
+        if known is None or score is None:
+            return Quality(None, norm, seen)
+        return Quality(score, norm, seen, known.predicted_fnmr(score, self._fmr))
 
     def _score(self, norm: float) -> float | None:
         return None if self._calibration is None else self._calibration.score(norm)
-
-    async def _timed(
-        self, times: dict[str, float], stage: str, work: Callable[..., T], *args: object
-    ) -> T:
-        started = perf_counter()
-        result = await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
-        _note(times, stage, started)
-        return result
-
-
-def _note(times: dict[str, float], stage: str, started: float) -> None:
-    seconds = perf_counter() - started
-    times[stage] = 1000 * seconds
-    observe(stage, seconds)
-
-
-def _as_crop(image: Image, selection: Selection) -> Scene:
-    del selection
-    if image.shape[:2] != (CROP_SIZE, CROP_SIZE):
-        raise NotAligned(
-            f"An aligned crop is {CROP_SIZE}x{CROP_SIZE} pixels, this image is "
-            f"{image.shape[1]}x{image.shape[0]}; leave aligned=true out to have the face found."
-        )
-    return Scene(CROP_SIZE, CROP_SIZE, [Located(image, None, components(image))], truncated=False)
-
-
-def _cut(image: Image, face: Detection) -> Located | None:
-    try:
-        crop = align(image, face.landmarks)
-    except DegenerateLandmarks:  # a detection whose points coincide is no face
-        return None
-    return Located(crop, face, components(crop, face.landmarks))

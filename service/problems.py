@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -42,9 +43,9 @@ def problem(error: ServiceError, request_id: str) -> Problem:
 def response(error: ServiceError, request_id: str) -> JSONResponse:
     """The HTTP answer to `error`, with Retry-After where waiting helps."""
     retry = error.retry_after
-    headers = None if retry is None else {"Retry-After": str(max(1, round(retry)))}
+    wait = {} if retry is None else {"Retry-After": str(max(1, math.ceil(retry)))}
     document = problem(error, request_id).model_dump() | dict(error.extra)
-    return JSONResponse(document, error.status, headers, MEDIA_TYPE)
+    return JSONResponse(document, error.status, wait | dict(error.headers), MEDIA_TYPE)
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:

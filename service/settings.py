@@ -23,6 +23,16 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    allow_anonymous: bool = Field(
+        False,
+        description="Whether other addresses than this machine's are listened on while there is no access "
+        "key, so that everybody may do everything.",
+    )
+    admin_key_file: Path | None = Field(
+        None,
+        description="File whose first line is an access key with every scope, as a container's secret; "
+        "32 characters or more. Others are made by `adaface keys create`.",
+    )
     data_dir: Path = Field(Path("data"), description="Where the gallery lives; created if missing.")
     root_key_file: Path | None = Field(
         None,
@@ -33,12 +43,40 @@ class Settings(BaseSettings):
         None, description="The key itself, 32 bytes in hex or base64, instead of a file."
     )
     bundle: Path = Field(STARTER, description="Directory of the model bundle.")
-    provider: Literal["cpu", "cuda"] = Field(
+    next_bundle: Path | None = Field(
+        None,
+        description="Directory of a second bundle, which collections can change to, or have changed from.",
+    )
+    provider: Literal["cpu", "cuda", "tensorrt"] = Field(
         "cpu", description="ONNX Runtime execution provider; the service refuses to fall back."
     )
+    engine: Literal["auto", "onnxruntime", "winograd"] = Field(
+        "auto",
+        description="What computes embeddings on a CPU. `winograd` needs `pip install "
+        "adaface-service[winograd]` and must agree with ONNX Runtime, which answers otherwise; `auto` "
+        "takes it where it is installed and the recognizer has 10 million parameters.",
+    )
     threads: int = Field(0, ge=0, le=256, description="Compute threads; 0 means one per core.")
+    batch: int = Field(
+        0,
+        ge=0,
+        le=128,
+        description="Most faces in one call of the recognizer; 0 means 4, or 32 on a GPU.",
+    )
+    arena: bool = Field(
+        True,
+        description="Whether ONNX Runtime keeps the memory it has used; without, 10 to 15 % slower and "
+        "smaller.",
+    )
+    device: int = Field(0, ge=0, le=63, description="Which GPU, as CUDA counts them.")
+    fp16: bool = Field(
+        True,
+        description="Whether TensorRT computes in half precision; with `cuda` open an fp16 bundle.",
+    )
     fmr: Rate = Field(
-        1e-3, description="Default false match rate of /verify: strangers accepted per comparison."
+        1e-4,
+        description="Default false match rate of /verify: strangers accepted per comparison. The starter "
+        "bundle's calibration supports it, at the price of missed matches; /models says how many.",
     )
     fpir: Rate = Field(
         1e-2,
@@ -58,10 +96,43 @@ class Settings(BaseSettings):
         25_000_000, ge=10_000, description="Largest image, width times height, before decoding."
     )
     max_pixels_in_flight: int = Field(
-        200_000_000, ge=10_000, description="Decoded pixels held by all requests together."
+        50_000_000,
+        ge=10_000,
+        description="Decoded pixels held by all requests together; 6 bytes each while they are decoded.",
     )
     max_requests: int = Field(
         64, ge=1, description="Requests in progress; one more is answered 503 with Retry-After."
+    )
+    max_wait_seconds: float = Field(
+        0.75,
+        gt=0,
+        le=3600,
+        description="A request with photographs that would wait longer for its answer, by the rate of "
+        "the last seconds, is answered 503; 8 are always let in.",
+    )
+    deadline_seconds: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description="After this time a request is given up with 504; the header X-Deadline-Seconds "
+        "shortens it.",
+    )
+    max_body_bytes_in_flight: int = Field(
+        100_000_000, ge=1000, description="Bytes of bodies held by all requests together."
+    )
+    client_seconds: float = Field(
+        20,
+        gt=0,
+        le=3600,
+        description="A body has to be there after this time, plus a second for every 16 kB that came, "
+        "else 408. In half of it headers have to be there, and a body or a reader may not pause longer.",
+    )
+    drain_seconds: float = Field(
+        0,
+        ge=0,
+        le=600,
+        description="How long SIGTERM keeps serving, with /readyz at 503, before it stops accepting; 5 "
+        "behind a load balancer.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Verbosity."
@@ -70,6 +141,15 @@ class Settings(BaseSettings):
     @property
     def compute_threads(self) -> int:
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def max_batch(self) -> int:
+        return self.batch or (4 if self.provider == "cpu" else 32)
+
+    @property
+    def engines(self) -> Path:
+        """Where converted and compiled networks are kept; they can be made again."""
+        return self.data_dir / "engines"
 
 
 def from_environment() -> Settings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,18 @@ from typing import Annotated
 
 import typer
 
-from service import answers
-from service.cli import evaluation, gallery, importing, models
+from service import rendering
+from service.cli import (
+    backups,
+    enroll,
+    evaluation,
+    gallery,
+    importing,
+    keys,
+    models,
+    transfer,
+    tune,
+)
 from service.cli.console import BundleOption, err, one_line, pipeline_of, progress, settings_for
 from service.errors import ServiceError
 from service.pipeline import Selection
@@ -25,8 +34,15 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(evaluation.app, name="evaluate")
+app.add_typer(keys.app, name="keys")
 app.command()(importing.calibrate)
 app.command()(gallery.fsck)
+app.command()(backups.backup)
+app.command()(backups.restore)
+app.command()(tune.tune)
+app.command()(transfer.export)
+app.command("import")(transfer.import_)
+app.command()(enroll.enroll)
 
 
 @app.command()
@@ -47,7 +63,7 @@ def serve(
 def embed(
     files: Annotated[list[Path], typer.Argument(help="JPEG, PNG or WebP photographs.")],
     bundle: BundleOption = None,
-    embedding: Annotated[answers.Format, typer.Option(help="Form of the embeddings.")] = "float",
+    embedding: Annotated[rendering.Format, typer.Option(help="Form of the embeddings.")] = "float",
     largest: Annotated[bool, typer.Option("--largest", help="Only the largest face.")] = False,
 ) -> None:
     """Embed the faces of photographs: one JSON document per line, in order."""
@@ -59,7 +75,7 @@ def embed(
 
 
 async def _embed(
-    settings: Settings, files: Sequence[Path], form: answers.Format, selection: Selection
+    settings: Settings, files: Sequence[Path], form: rendering.Format, selection: Selection
 ) -> int:
     """Prints each photograph's faces; returns how many photographs could not be read."""
     networks, failed = open_networks(settings), 0
@@ -72,7 +88,8 @@ async def _embed(
                     failed += 1
                     err.print(f"{path}: {error}", style="red", markup=False, highlight=False)
                 else:
-                    found = answers.faces(reading, form, networks.bundle).model_dump(mode="json")
-                    sys.stdout.write(json.dumps({"file": str(path), **found}) + "\n")
+                    found = rendering.faces(reading, form, networks.bundle)
+                    line = rendering.encoded({"file": str(path), **found}).decode()
+                    sys.stdout.write(line + "\n")
                 advance(1)
     return failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from models import bundle as bundles
 from models.pairs import Pair
-from service import evaluate
+from service import evaluate, photographs
 from service.cli.console import (
     BundleOption,
     JsonOption,
@@ -26,8 +27,13 @@ from service.cli.console import (
 )
 from service.errors import BundleRefused
 from service.evaluate import PairsReport, QualityReport
+from service.evaluate.page import page
+from service.evaluate.report import Report as WholeReport
+from service.evaluate.report import count_images
+from service.evaluate.report import evaluate as judge
+from service.evaluate.sample import Sample, read_groups, read_sample
 from service.pipeline import Pipeline
-from service.runtime import open_networks
+from service.runtime import Networks, open_networks
 
 app = typer.Typer(help="Measure a bundle through the whole pipeline.", no_args_is_help=True)
 Images = Annotated[Path, typer.Option(help="Folder with one folder of photographs per person.")]
@@ -68,6 +74,72 @@ def quality(
         print_json(asdict(report))
     else:
         out.print(_quality_table(report))
+
+
+@app.command("report")
+def report_(
+    images: Images,
+    output: Annotated[Path, typer.Option("--output", "--out", help="Folder for the report.")],
+    bundle: BundleOption = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="CSV: a person's folder first, then a column for each division."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="What the photographs are; default: the folder's name.")
+    ] = None,
+) -> None:
+    """Error rates 1:1, 1:N, by quality, by group and by template, as report.json and report.html.
+
+    'adaface calibrate BUNDLE --report report.json' puts the calibration it holds into the bundle.
+    """
+    with one_line():
+        divided = {} if groups is None else read_groups(groups)
+        sample, networks = _sampled(bundle, images)
+        made = judge(
+            networks.bundle,
+            sample,
+            lambda faces: networks.recognizer(faces).norms,
+            data=data or images.name,
+            groups=divided,
+        )
+        output.mkdir(parents=True, exist_ok=True)
+        document = made.document()
+        (output / "report.json").write_text(json.dumps(document, indent=1) + "\n")
+        (output / "report.html").write_text(page(document))
+    out.print(_summary(made))
+    out.print(f"{output / 'report.html'} and report.json hold the rest.", highlight=False)
+
+
+def _sampled(bundle: Path | None, images: Path) -> tuple[Sample, Networks]:
+    settings = settings_for(bundle)
+    listed, networks = photographs.folder(images), open_networks(settings)
+
+    async def run(advance: Callable[[int], object]) -> Sample:
+        async with pipeline_of(settings, networks) as pipeline:
+            return await read_sample(pipeline, listed, advance)
+
+    with progress("reading photographs", count_images(len(listed))) as advance:
+        return asyncio.run(run(advance)), networks
+
+
+def _summary(made: WholeReport) -> Table:
+    table = Table("asked", "counted", "95 % interval", "misses")
+    for point in made.verification.points:
+        table.add_row(
+            f"FMR {point.asked:g}",
+            f"{point.fmr:.2e}",
+            f"{point.fmr_lower:.1e} to {point.fmr_upper:.1e}",
+            f"FNMR {point.fnmr:.4f}",
+        )
+    for each in made.identification:
+        table.add_row(
+            f"FPIR {each.asked:g} of {each.persons:,}",
+            f"{each.fpir:.4f}",
+            f"{each.fpir_lower:.4f} to {each.fpir_upper:.4f}",
+            f"FNIR {each.fnir:.4f}",
+        )
+    return table
 
 
 def _measure(

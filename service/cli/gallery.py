@@ -31,7 +31,7 @@ def fsck(repairing: Repair = False, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"found": [asdict(each) for each in found], "repaired": done})
     else:
-        for line in [*done, *map(str, found), _summary(found)]:
+        for line in [*done, *map(str, found), summary(found)]:
             out.print(line, markup=False, highlight=False)
     if found:
         raise typer.Exit(1)
@@ -47,7 +47,7 @@ def _checked(*, repairing: bool) -> tuple[list[str], list[Found]]:
         return repair(database) if repairing else [], check(database)
 
 
-def _summary(found: list[Found]) -> str:
+def summary(found: list[Found]) -> str:
     people = {(each.collection, each.person) for each in found if each.person is not None}
     if not found:
         return "the gallery is whole"

@@ -13,13 +13,14 @@ import typer
 
 from models import bundle as bundles
 from models.assembly import UNKNOWN, Description, name_from, refuse_bundle_in
-from service import photographs
+from models.bundle import Bundle
+from service import evaluate, photographs
 from service.calibrate import count_images
 from service.cli import models
 from service.cli.console import one_line, out, progress, settings_for, working
 from service.cli.conversion import Convert, converter, is_checkpoint
 from service.errors import BundleRefused
-from service.importing import Source, calibrate_bundle, import_bundle
+from service.importing import Source, calibrate_bundle, calibrate_from, import_bundle
 from service.photographs import Photograph
 from service.settings import STARTER
 from service.wrapping import Colors
@@ -158,9 +159,26 @@ def _progress(
     return progress("calibrating", count_images(len(shown)))
 
 
-def calibrate(
+def _calibrated(
+    bundle: Path, images: Path, pairs: Path | None, calibrated_on: str | None
+) -> Bundle:
+    shown = photographs.folder(images) if pairs is None else evaluate.shown_in(pairs, images)
+    with _progress(shown) as advance:
+        data = calibrated_on or images.name
+        return calibrate_bundle(settings_for(bundle), shown, advance, data=data)
+
+
+def calibrate(  # noqa: PLR0913 - one option for each way to say whom to calibrate on
     bundle: Annotated[Path, typer.Argument(help="Bundle directory.")],
-    images: Annotated[Path, typer.Option(help=PEOPLE)],
+    images: Annotated[Path | None, typer.Option(help=PEOPLE)] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(help="LFW-style pairs.txt: of --images only the photographs it names."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="In place of photographs: a report.json of 'adaface evaluate report'."),
+    ] = None,
     calibrated_on: CalibratedOn = None,
     again: Annotated[
         bool, typer.Option("--again", help="Replace the calibration of a calibrated bundle.")
@@ -173,8 +191,11 @@ def calibrate(
             raise BundleRefused(
                 f"{bundle} is calibrated already, on {kept.score.data}; --again replaces that."
             )
-        shown = photographs.folder(images)
-        with _progress(shown) as advance:
-            data = calibrated_on or images.name
-            made = calibrate_bundle(settings_for(bundle), shown, advance, data=data)
+        if (images is None) == (report is None):
+            raise BundleRefused("Calibration takes either --images or --report.")
+        made = (
+            calibrate_from(settings_for(bundle), report)
+            if report is not None
+            else _calibrated(bundle, cast("Path", images), pairs, calibrated_on)
+        )
     models.print_bundle(made)

@@ -11,7 +11,7 @@ from rich.table import Table
 from models import bundle as bundles
 from models.bundle import Bundle
 from models.calibration import ScoreCalibration
-from service import answers
+from service import model_cards
 from service.cli.console import JsonOption, one_line, out, print_json, settings_for
 from service.importing import describe as describe_bundle
 from service.runtime import open_networks, uncalibrated
@@ -47,7 +47,7 @@ def show(directory: Directory = STARTER, as_json: JsonOption = False) -> None:
     with one_line():
         bundle = bundles.load(directory)
     if as_json:
-        print_json(answers.model(bundle, "cpu").model_dump(mode="json"))
+        print_json(model_cards.model(bundle, "cpu").model_dump(mode="json"))
     else:
         print_bundle(bundle)
 
@@ -76,6 +76,24 @@ def print_bundle(bundle: Bundle) -> None:
         "genuine comparisons"
     )
     out.print(_thresholds(score))
+    for line in _evidence(score):
+        out.print(line, markup=False, highlight=False)
+
+
+def _evidence(score: ScoreCalibration) -> list[str]:
+    """What rarer rates, searches and probabilities stand on; nothing for an older calibration."""
+    lines = []
+    if (tail := score.tail) is not None:
+        kind = tail.kind.replace("_", " ")
+        lines.append(f"rarer FMRs: extrapolated ({kind}, of {tail.exceedances:,} comparisons)")
+    lines += [
+        f"a search of {check.persons:,} for FPIR {check.fpir:g}: {check.observed:.4f} counted "
+        f"with {check.strangers:,} strangers, so each person counts {check.factor:.2f}-fold"
+        for check in score.searches
+    ]
+    if score.cllr is not None and score.min_cllr is not None:
+        lines.append(f"probability: Cllr {score.cllr:.3f} bits, at best {score.min_cllr:.3f}")
+    return lines
 
 
 def _thresholds(score: ScoreCalibration) -> Table:

@@ -6,7 +6,8 @@ import asyncio
 import base64
 import binascii
 import sys
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from fastapi import Request
@@ -16,6 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from service.errors import (
+    BundleMismatch,
     EmptyImage,
     InvalidEmbedding,
     InvalidRequest,
@@ -23,7 +25,7 @@ from service.errors import (
     UnsupportedMedia,
 )
 from service.problems import sentence
-from service.schemas import IdentifyBody, ImageBody, ImagesBody, Subject, VerifyBody
+from service.schemas import BatchBody, IdentifyBody, ImageBody, ImagesBody, Subject, VerifyBody
 
 RAW = ("image/jpeg", "image/png", "image/webp")
 BYTES = "application/octet-stream"
@@ -79,10 +81,17 @@ async def read_files(request: Request) -> dict[str, list[bytes]]:
 
 async def from_base64(text: str) -> bytes:
     """The bytes behind base64, decoded off the event loop; UndecodableImage where it is none."""
+    decoded = await asyncio.to_thread(_decoded, text)
+    if isinstance(decoded, UndecodableImage):
+        raise decoded
+    return decoded
+
+
+def _decoded(text: str) -> bytes | UndecodableImage:
     try:
-        return await asyncio.to_thread(base64.b64decode, text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise UndecodableImage("The image is not valid base64.") from error
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return UndecodableImage("The image is not valid base64.")
 
 
 def from_form(files: dict[str, list[bytes]], name: str) -> bytes:
@@ -169,6 +178,22 @@ async def images(request: Request) -> list[bytes]:
     return found
 
 
+async def batch(request: Request) -> list[bytes | UndecodableImage]:
+    """Several images, at least one, in the order they came; what is no base64 says so itself."""
+    match media_type(request):
+        case "multipart/form-data":
+            files = await read_files(request)
+            found = [*files.get("image", []), *files.get("images", [])]
+        case "application/json":
+            texts = (await read_json(request, BatchBody)).images
+            return await asyncio.to_thread(lambda: [_decoded(text) for text in texts])
+        case _:
+            raise unsupported(request, FORM, JSON)
+    if not found:
+        raise InvalidRequest("Send at least one image, in the field 'images'.")
+    return [*found]
+
+
 async def sides(request: Request, size: int) -> tuple[bytes | Vector, bytes | Vector]:
     """Source and target of a comparison: image bytes, or a (size,) unit vector."""
     match media_type(request):
@@ -192,16 +217,46 @@ async def _side(subject: Subject, name: str, size: int) -> bytes | Vector:
     raise InvalidRequest(f"{name}: give either an image or an embedding.")
 
 
-async def probes(request: Request, size: int) -> bytes | NDArray[np.float32]:
-    """What is searched for: an image's bytes, or (n, size) unit vectors, n at least 1."""
+class Probes(NamedTuple):
+    """What is searched for: an image's faces, several images' one face, or (n, size) unit vectors.
+
+    `bundle` is the model that vectors are of, where the body names one.
+    """
+
+    image: bytes | None = None
+    images: Sequence[bytes] = ()
+    vectors: NDArray[np.float32] | None = None
+    bundle: str | None = None
+
+
+async def probes(request: Request, sizes: Mapping[str | None, int]) -> Probes:
+    """One of the three of `Probes`. `sizes` are those of the models that are loaded.
+
+    Raises InvalidRequest for none and for two of them, and BundleMismatch for another model.
+    """
+    if media_type(request) == FORM:
+        files = await read_files(request)
+        if "images" not in files:
+            return Probes(image=from_form(files, "image"))
+        if "image" in files:
+            raise InvalidRequest("Give either an image or images.")
+        return Probes(images=files["images"])
     if media_type(request) != JSON:
-        return await image(request)
+        return Probes(image=await image(request))
     body = await read_json(request, IdentifyBody)
-    if body.image is not None and not body.embeddings:
-        return await from_base64(body.image)
-    if body.embeddings and body.image is None:
-        return np.stack([vector(given, size) for given in body.embeddings])
-    raise InvalidRequest("Give either an image or embeddings.")
+    given = [body.image is not None, bool(body.images), bool(body.embeddings)]
+    if sum(given) != 1 or (body.bundle is not None and not body.embeddings):
+        raise InvalidRequest(
+            "Give either an image, images, or embeddings and perhaps their bundle."
+        )
+    if body.image is not None:
+        return Probes(image=await from_base64(body.image))
+    if body.images:
+        return Probes(images=[await from_base64(text) for text in body.images])
+    if (size := sizes.get(body.bundle)) is None:
+        raise BundleMismatch(f"The model {body.bundle!r} is not loaded.")
+    vectors = np.stack([vector(each, size) for each in body.embeddings])
+    return Probes(vectors=vectors, bundle=body.bundle)
 
 
 def documented(json_model: type[BaseModel], *files: str, raw_body: bool = True) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,13 @@ def command(
 class Server:
     """`adaface serve` on a free port, with a client for it."""
 
-    def __init__(self, log: Path, **settings: Any) -> None:
+    def __init__(
+        self, log: Path, *, program: Sequence[str] = (*ADAFACE, "serve"), **settings: Any
+    ) -> None:
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*ADAFACE, "serve"],
+                program,
                 env=environment(port=0, **settings),
                 stdout=output,
                 stderr=subprocess.STDOUT,

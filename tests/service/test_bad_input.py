@@ -194,9 +194,19 @@ def test_a_malformed_form_is_refused(client: httpx.Client) -> None:
     assert problem(client.post("/embed", files={"picture": b"x"})) == (422, "invalid-request")
 
 
+def test_words_that_cannot_be_kept_are_refused(client: httpx.Client) -> None:
+    for body in (
+        {"expires_at": "0001-01-01T00:00:00+05:00"},  # before the year 1 in UTC
+        {"metadata": {"half": "\ud800"}},  # no answer could hold it
+    ):
+        kind = {"Content-Type": "application/json"}
+        answer = client.post("/collections/default/persons", content=json.dumps(body), headers=kind)
+        assert problem(answer) == (422, "invalid-request")
+
+
 def test_the_server_still_answers_after_all_of_it(client: httpx.Client) -> None:
     for body, _ in REFUSED.values():
         client.post("/embed", content=body(), headers=JPEG)
     answer = client.post("/embed", content=photographs.astronaut(), headers=JPEG)
     assert len(answer.json()["faces"]) == 1
-    assert client.get("/readyz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok", "waiting_for": []}

@@ -39,7 +39,14 @@ def test_a_portrait_gives_one_face_with_everything_that_is_known(client: httpx.C
     assert face["embedding"] is None
     assert face["quality"]["score"] > 50
     assert face["quality"]["norm"] > 0
-    assert set(face["quality"]["components"]) >= {"sharpness", "brightness", "eye_distance", "yaw"}
+    components = face["quality"]["components"]
+    assert components["inter_eye_distance"] == pytest.approx(
+        np.hypot(*np.subtract(*face["landmarks"][:2])), abs=0.1
+    )
+    assert abs(components["head_pose_yaw"]) < 30
+    assert components["outside_frame"] == 0
+    assert 0 < components["luminance_mean"] < 1
+    assert face["quality"]["advice"] == []
     box = face["bbox"]
     for x, y in face["landmarks"]:
         assert box["x"] < x < box["x"] + box["width"]

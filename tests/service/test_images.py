@@ -16,7 +16,7 @@ from service.errors import (
     UndecodableImage,
     UnsupportedImage,
 )
-from service.images import Limits, decode, header, kind, pixels
+from service.images import Limits, decode, header, kind
 from tests.images import (
     animated_png,
     animated_webp,
@@ -326,7 +326,7 @@ def test_bytes_like_no_image_are_undecodable(body: bytes) -> None:
     ids=["jpeg", "png", "webp"],
 )
 def test_too_many_pixels_are_refused_with_the_numbers(body: bytes) -> None:
-    assert pixels(body) == 100_000_000
+    assert header(body).pixels == 100_000_000
     with pytest.raises(ImageTooLarge, match=r"10,000 × 10,000.*100\.0 megapixels.*25\.0.*10,000"):
         decode(body, LIMITS)
 

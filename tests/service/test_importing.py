@@ -269,3 +269,23 @@ def test_the_graph_says_itself_what_the_trainer_wrote_into_it(tmp_path: Path) ->
     assert document["architecture"] == "ir_18"
     assert document["flip_fusion"] is True
     assert document["loss"] == {"name": "adaface", "constants": {"h": 0.333}}
+
+
+def test_calibrate_takes_the_photographs_of_a_list_of_pairs(people: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    assert called("models", "import", RECOGNIZER, "--output", mine).returncode == 0
+    (tmp_path / "all").mkdir()
+    for person in people.iterdir():
+        shutil.copytree(person, tmp_path / "all" / person.name)
+    shutil.copytree(people / "Person_1", tmp_path / "all" / "Stranger")  # in no pair
+    lines = ["20", "Person_0\t1\t2", *[f"Person_{n}\t1\tPerson_{n + 1}\t1" for n in range(19)]]
+    lines += [f"Person_{n}\t1\tPerson_{19 - n}\t1" for n in range(10)]
+    (tmp_path / "pairs.txt").write_text("\n".join([*lines, *lines[2:12]]))
+    run = called("calibrate", mine, "--images", tmp_path / "all", "--pairs", tmp_path / "pairs.txt")
+    assert run.returncode == 0, run.stderr
+    kept = bundles.load(mine).manifest
+    assert kept.score.persons == 20
+    assert kept.score.impostors == 21 * 20 // 2 - 1
+    (tmp_path / "pairs.txt").write_text("rubbish")
+    again = ("--again", "--images", people, "--pairs", tmp_path / "pairs.txt")
+    assert "pairs.txt" in refused(called("calibrate", mine, *again))

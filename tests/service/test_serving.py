@@ -16,6 +16,7 @@ import PIL.Image
 from tests import images, photographs
 
 from .serving import Server, problem, server
+from .wire import connected, head, received, settles
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -39,25 +40,19 @@ def raw_request(running: Server, body: bytes) -> socket.socket:
 
 
 def test_a_request_over_the_limit_is_told_when_to_return(tmp_path: Path) -> None:
-    with server(tmp_path / "data", max_requests=1) as running:
-        deadline = time.monotonic() + 10
-        url = running.client.base_url
-        slow = socket.create_connection((url.host, url.port), timeout=30)
-        slow.sendall(
-            b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
-            b"Content-Length: 1000\r\n\r\nabc"
-        )
-        while active(running.client) < 1 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        refused = running.client.post("/embed", content=photographs.group(), headers=JPEG)
-        assert problem(refused) == (503, "overloaded")
-        assert int(refused.headers["retry-after"]) >= 1
-        assert running.client.get("/livez").status_code == 200
-        slow.close()
-        while active(running.client) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        answer = running.client.post("/embed", content=photographs.astronaut(), headers=JPEG)
-        assert answer.status_code == 200
+    with server(tmp_path / "data", max_requests=1, max_wait_seconds=60) as running:
+        with connected(running) as slow:
+            slow.sendall(head(1000) + b"abc")
+            assert settles(running, "http_server_active_requests", 1)
+            with connected(running) as unsent:
+                unsent.sendall(head(1_000_000))  # the headers decide
+                refused = received(unsent)
+            assert problem(refused) == (503, "overloaded")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert running.client.get("/livez").status_code == 200
+        assert settles(running, "http_server_active_requests", 0)
+        served = running.client.post("/embed", content=photographs.astronaut(), headers=JPEG)
+        assert served.status_code == 200
 
 
 def test_clients_that_leave_do_not_harm_those_that_stay(running: Server) -> None:

@@ -69,7 +69,7 @@ def test_a_face_too_poor_to_judge_is_inconclusive(client: httpx.Client) -> None:
     answer = compared(client, photographs.crop(blur=9), photographs.crop(), aligned=True)
     assert answer["source"]["quality"]["score"] < 10 < answer["target"]["quality"]["score"]
     assert answer["decision"] == "inconclusive"
-    assert answer["reasons"] == ["low-quality"]
+    assert answer["reasons"] == ["low_quality_probe"]
 
 
 def test_a_threshold_stands_for_the_rate_that_asks_for_it(client: httpx.Client) -> None:
