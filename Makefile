@@ -8,7 +8,7 @@ RUN ?= runs/starter
 MEASURE = .venv/bin/adaface evaluate
 MEASURED = --bundle $(RUN)/bundle --images $(DATA)/lfw_dev/images --pairs $(DATA)/lfw_dev/pairs.txt --json
 
-.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter benchmark benchmark-training bench-gallery faults clean
+.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter accuracy bench benchmark benchmark-training bench-gallery faults bench-overload bench-memory soak image-check clean
 
 serve: .venv/.serve
 	.venv/bin/adaface serve
@@ -39,6 +39,10 @@ lint: .venv/.test
 	.venv/bin/python $(PIP) --no-deps -r requirements/test.txt
 	touch $@
 
+.venv/.bench: .venv/.test requirements/bench.txt
+	.venv/bin/python $(PIP) --no-deps -r requirements/bench.txt
+	touch $@
+
 .venv-train/.train: requirements/train.txt pyproject.toml
 	test -x $(TRAIN) || $(PYTHON) -m venv .venv-train
 	$(TRAIN) $(PIP) --no-deps -r requirements/train.txt
@@ -59,9 +63,11 @@ docs: .venv/.serve
 
 lock:
 	.venv/bin/python requirements/lock.py
+	.venv/bin/python $(PIP) uv
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python requirements/images.py
 
-# The starter bundle, from data to files. Training goes on where it was stopped; the model card is
-# written by hand and put in with `adaface models describe`.
+# The starter bundle, from data to files. Training goes on where it was stopped; calibration is on people
+# who were kept out of it; the model card is written by hand and put in with `adaface models describe`.
 train-recognizer: .venv-train/.train
 	$(TRAIN) -m training.distill --data $(DATA) --out $(RUN) --samples 1510400 --lr 0.012
 
@@ -70,15 +76,8 @@ train-detector: .venv-train/.train
 
 starter: .venv-train/.train .venv/.serve
 	$(TRAIN) -m training export $(RUN)/student.pt $(RUN)/recognizer.onnx
-	.venv/bin/adaface models import $(RUN)/recognizer.onnx --detector $(RUN)/detector/detector.onnx \
-	  --out $(RUN)/bundle --images $(DATA)/lfw_dev/images --name starter --version 0.1.0 \
-	  --architecture ir_starter --loss "adaface + distillation" --flip-fusion \
-	  --license "research and evaluation only, see MODEL_CARD.md" \
-	  --loss-constant margin=0.4 --loss-constant h=0.333 --loss-constant scale=64 \
-	  --trained-on "CelebA subset: 16,285 crops of 5,559 people" \
-	  --trained-on "LFW subset: 1,549 photographs of 1,468 people in no View 2 pair" \
-	  --trained-on "faces of 6,300 web photographs, unlabelled" \
-	  --calibrated-on "LFW View 2 folds 1-3 (2,320 photographs)"
+	$(TRAIN) -m training.starter --data $(DATA) --run $(RUN) \
+	  $(if $(wildcard $(RUN)/detector/detector.onnx),--detector $(RUN)/detector/detector.onnx)
 	$(MEASURE) pairs $(MEASURED) > $(RUN)/pairs.json
 	$(MEASURE) quality $(MEASURED) > $(RUN)/quality.json
 	.venv/bin/adaface models describe $(RUN)/bundle --report $(RUN)/pairs.json --report $(RUN)/quality.json
@@ -86,12 +85,38 @@ starter: .venv-train/.train .venv/.serve
 benchmark: .venv/.test
 	.venv/bin/python tests/benchmarks/embed.py
 
+# The service under load, written to docs/benchmarks.md: half an hour of an idle machine, or
+# `make bench BENCH=--quick`. One line of figures; exit status 1 where a bar is missed.
+bench: .venv/.bench
+	.venv/bin/python -m tests.bench $(BENCH)
+
+# Whether the starter's answers can be defended, written to docs/accuracy.md: two minutes of two idle
+# cores, needs $(DATA)/lfw_dev. One line of figures; exit status 1 where a bar is missed.
+accuracy: .venv/.test
+	.venv/bin/python -m tests.accuracy --images $(DATA)/lfw_dev/images $(ACCURACY)
+
 # A million templates: figures and bars. Every fault the gallery has to survive (power needs strace).
 bench-gallery: .venv/.test
 	.venv/bin/python tests/benchmarks/gallery.py
 
 faults: .venv/.test
 	.venv/bin/python -m tests.faults
+
+# Ten times the load it can bear (a minute each with a slow network and with the starter); memory under
+# large pictures; an hour of everything. Each ends with a line of figures, and fails if a bar is missed.
+bench-overload: .venv/.test
+	.venv/bin/python -m tests.benchmarks.overload
+
+bench-memory: .venv/.test
+	.venv/bin/python -m tests.benchmarks.memory
+
+MINUTES ?= 60
+soak: .venv/.test
+	.venv/bin/python -m tests.soak --minutes $(MINUTES)
+
+# The image `cpu`, built and tried without a container engine; as root, with buildah and mmdebstrap.
+image-check: .venv/.serve
+	docker/check.sh
 
 benchmark-training: .venv-train/.train
 	$(TRAIN) tests/benchmarks/train.py
