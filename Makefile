@@ -13,7 +13,9 @@ MEASURED = --bundle $(RUN)/bundle --images $(DATA)/lfw_dev/images --pairs $(DATA
 serve: .venv/.serve
 	.venv/bin/adaface serve
 
-test: lint test-service test-training
+# Both at once, as each leaves a core idle half of the time.
+test: lint .venv-train/.train
+	$(MAKE) --jobs=2 --output-sync=line test-service test-training
 
 test-service: .venv/.test
 	.venv/bin/python -m pytest --ignore=tests/training
