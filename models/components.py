@@ -86,8 +86,8 @@ def pose(landmarks: NDArray[np.float64]) -> tuple[float, float, float]:
     """Yaw, pitch and roll in degrees, from (5, 2) landmarks.
 
     The scaled orthographic camera that fits the mean face best (DeMenthon and Davis, 1995, without
-    the iteration), its two rows made orthonormal. Good to some 5 degrees in yaw and roll; pitch
-    also follows the proportions of a face and is good to some 15.
+    the iteration), its two rows made orthonormal. Tried on synthetic heads only; pitch
+    also follows the proportions of a face.
     """
     camera = (_TO_CAMERA @ (landmarks - landmarks.mean(axis=0))).T
     left, lengths, right = np.linalg.svd(camera, full_matrices=False)

@@ -200,6 +200,7 @@ def _accepted(index: int, seen: FaceFeatures, kept: gallery.Face | None) -> sche
 def gallery_health(
     service: Service, collection_: str, found: Findings, examined: int, after: str | None
 ) -> schemas.GalleryHealth:
+    """What was found among `examined` persons; `after` goes on with those that follow."""
     scores = service.bundle.manifest.score
     return schemas.GalleryHealth(
         collection=collection_,
@@ -236,6 +237,7 @@ def gallery_health(
 
 
 def calibration(made: SiteCalibration) -> schemas.Calibration:
+    """The thresholds of a site's own gallery and the evidence for them."""
     scores = made.score
     return schemas.Calibration(
         collection=made.collection,

@@ -25,10 +25,7 @@ Format = schemas.EmbeddingFormat
 
 
 def encoded(document: Document) -> bytes:
-    """JSON, to which orjson writes arrays without a Python number for each element.
-
-    A face with 512 floats takes 30 µs; through pydantic it took 250 µs.
-    """
+    """JSON, to which orjson writes arrays without a Python number for each element."""
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import TypeAdapter, ValidationError
 
 from service.access.key import AccessKey
+from service.durable import sync
 from service.errors import AccessKeysUnusable
 
 FILE: Final = "access-keys.json"
@@ -94,11 +95,7 @@ class Keyring:
             file.flush()
             os.fsync(descriptor)
         new.rename(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync(self.path.parent)
 
     def _mac(self, content: Any) -> str:
         text = json.dumps([VERSION, content], sort_keys=True)

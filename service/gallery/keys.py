@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from service.durable import sync
 from service.errors import DataDirectoryUnusable
 
 logger = logging.getLogger(__name__)
@@ -85,8 +86,4 @@ def _write(path: Path, text: str) -> None:
     finally:
         os.close(descriptor)
     new.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)

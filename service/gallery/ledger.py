@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from service.durable import sync
 from service.gallery.erasures import Entry, Erasures
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def _append(path: Path, lines: Iterable[bytes]) -> None:
     finally:
         os.close(descriptor)
     if is_new:
-        sync_directory(path.parent)
+        sync(path.parent)
 
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:
@@ -116,7 +117,7 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
     except OSError:
         new.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    sync(path.parent)
 
 
 def _write_all(descriptor: int, lines: Iterable[bytes]) -> None:
@@ -124,12 +125,3 @@ def _write_all(descriptor: int, lines: Iterable[bytes]) -> None:
         file.writelines(lines)
         file.flush()
         os.fsync(descriptor)
-
-
-def sync_directory(directory: Path) -> None:
-    """Makes names that were given in it durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

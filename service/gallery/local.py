@@ -101,6 +101,8 @@ class LocalGallery:
         settings: Metadata | None = None,
         once: Once[Collection] | None = None,
     ) -> Collection:
+        """Raises CollectionExists, InvalidRequest and StorageFull; with `once`, what it recalls."""
+
         def change(records: Records) -> Collection:
             records.answered.recall(once)
             records.collections.add(id, name, metadata, settings or {})
@@ -231,6 +233,8 @@ class LocalGallery:
         target: str,
         once: Once[Person] | None = None,
     ) -> Person:
+        """Both persons' templates follow; the giver gets another key. InvalidRequest for oneself."""
+
         def change(records: Records) -> Person:
             records.answered.recall(once)
             place = records.collections.place(collection)

@@ -17,6 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
+from service.durable import sync
 from service.errors import BackupRefused
 from service.gallery import killpoints
 from service.gallery.backups import CHUNK, FORMAT, Advance, Manifest, signed
@@ -24,7 +25,7 @@ from service.gallery.checking import Found, check
 from service.gallery.erasing import erase_again
 from service.gallery.erasures import Entry, Erasures
 from service.gallery.keys import KeySource
-from service.gallery.ledger import FILE, read, sync_directory
+from service.gallery.ledger import FILE, read
 from service.gallery.mending import mend
 from service.gallery.migrations import MIGRATIONS
 from service.gallery.sealing import Damaged, Vault
@@ -188,7 +189,7 @@ def _replace(new: Path, old: Path) -> None:
         os.fsync(file.fileno())
     killpoints.reached(killpoints.BEFORE_RESTORE)
     new.rename(old)
-    sync_directory(old.parent)
+    sync(old.parent)
     killpoints.reached(killpoints.AFTER_RESTORE)
     for path in old.parent.glob("index-*.snapshot"):  # of the gallery before
         path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 import onnx
 
 from models.bundle import sha256
+from service.durable import sync
 from service.winograd.cutting import cut
 from service.winograd.writing import Written, write
 
@@ -104,16 +104,8 @@ def _convert(recognizer: Path, engines: Path, name: str) -> None:
         sums = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         (partial / PLAN).write_text(json.dumps({"branches": branches, "files": sums}))
         for path in (*partial.iterdir(), partial):
-            _flush(path)
+            sync(path)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,6 +24,7 @@ import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from service.durable import sync
 from service.gallery import killpoints
 from service.gallery.index.scan import SKETCH_BYTES, Sketches, projection
 from service.gallery.protocol import Vectors
@@ -101,7 +102,7 @@ def write(path: Path, header: Header, key: bytes, parts: Iterable[bytes]) -> Non
         killpoints.reached(killpoints.AFTER_RENAME)
     finally:
         beside.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
@@ -189,11 +190,3 @@ def _cipher(header: Header, key: bytes) -> AESGCM:
 
 def _nonce(number: int) -> bytes:
     return number.to_bytes(12, "big")
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ import pytest
 
 from service.gallery.local import LocalGallery
 
+from .clock import Clock
 from .faces import opened
 
 
@@ -15,3 +16,8 @@ def gallery(tmp_path: Path) -> Iterator[LocalGallery]:
     gallery = opened(tmp_path)
     yield gallery
     gallery.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.errors import IdempotencyKeyReused, IdempotencyKeySpent, PersonExis
 from service.gallery.local import LocalGallery
 from service.gallery.protocol import NewPerson, Replayed
 
+from .clock import Clock
 from .faces import BUNDLE, DIMENSION, direction, enrolled, face, opened
 
 
@@ -29,19 +30,6 @@ class Request:
     def tell(self, made: Any) -> bytes:
         self.told = repr(made)
         return self.told.encode()
-
-
-@dataclass
-class Clock:
-    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

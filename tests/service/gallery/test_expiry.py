@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,22 +11,8 @@ import pytest
 from service.gallery import NewPerson
 from service.gallery.local import LocalGallery
 
+from .clock import NOON, Clock
 from .faces import BUNDLE, DIMENSION, direction, enrolled, face, found
-
-NOON = datetime(2030, 6, 1, 12, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
