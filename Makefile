@@ -15,7 +15,7 @@ serve: .venv/.serve
 
 # Both at once, as each leaves a core idle half of the time.
 test: lint .venv-train/.train
-	$(MAKE) --jobs=2 --output-sync=line test-service test-training
+	$(MAKE) --jobs=2 test-service test-training
 
 test-service: .venv/.test
 	.venv/bin/python -m pytest --ignore=tests/training
