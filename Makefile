@@ -3,12 +3,13 @@ PYTHON ?= python3.11
 SHELL := /bin/bash
 PIP = -m pip install --quiet --disable-pip-version-check
 TRAIN = .venv-train/bin/python
+CLIENTS = PATH="$(CURDIR)/.venv-clients/bin:$$PATH"
 DATA ?= ../shared/data
 RUN ?= runs/starter
 MEASURE = .venv/bin/adaface evaluate
 MEASURED = --bundle $(RUN)/bundle --images $(DATA)/lfw_dev/images --pairs $(DATA)/lfw_dev/pairs.txt --json
 
-.PHONY: serve test test-service test-training lint docs lock train-environment smoke train-recognizer train-detector starter accuracy bench benchmark benchmark-training bench-gallery faults bench-overload bench-memory soak image-check clean
+.PHONY: serve test test-service test-clients clients contract test-training lint docs lock train-environment smoke train-recognizer train-detector starter accuracy bench benchmark benchmark-training bench-gallery faults bench-overload bench-memory bench-keys soak image-check clean
 
 serve: .venv/.serve
 	.venv/bin/adaface serve
@@ -17,7 +18,7 @@ serve: .venv/.serve
 test: lint .venv-train/.train
 	$(MAKE) --jobs=2 test-service test-training
 
-test-service: .venv/.test
+test-service: .venv/.test .venv-clients/.clients
 	.venv/bin/python -m pytest --ignore=tests/training
 
 test-training: .venv-train/.train
@@ -59,6 +60,24 @@ smoke: .venv-train/.train
 	rm -rf runs/smoke
 	$(TRAIN) -m training --config smoke --out runs/smoke --look-every 25
 	$(TRAIN) -m tests.smoke runs/smoke
+
+# The generators of the clients, Node.js and Java for them, and schemathesis: an environment of their own.
+# Without the npm registry the tests of the TypeScript client are skipped.
+.venv-clients/.clients: requirements/clients.txt clients/typescript/package-lock.json
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python $(PIP) --no-deps -r requirements/clients.txt
+	$(CLIENTS) npm --prefix clients/typescript ci --ignore-scripts --no-audit --no-fund || echo "npm cannot install: no TypeScript"
+	touch $@
+
+clients: docs .venv-clients/.clients
+	$(CLIENTS) clients/generate.sh clients
+
+test-clients: .venv/.test .venv-clients/.clients
+	.venv/bin/python -m pytest tests/clients
+
+# 20,000 requests made up from the OpenAPI document, with a key of each scope: two minutes of a core.
+contract: .venv/.test .venv-clients/.clients
+	.venv/bin/python -m tests.contract
 
 docs: .venv/.serve
 	.venv/bin/python -m service.documents
@@ -112,6 +131,10 @@ bench-overload: .venv/.test
 bench-memory: .venv/.test
 	.venv/bin/python -m tests.benchmarks.memory
 
+# A thousand wrong keys a second beside a client with a good one; a minute.
+bench-keys: .venv/.test
+	.venv/bin/python -m tests.benchmarks.keys
+
 MINUTES ?= 60
 soak: .venv/.test
 	.venv/bin/python -m tests.soak --minutes $(MINUTES)
@@ -124,4 +147,4 @@ benchmark-training: .venv-train/.train
 	$(TRAIN) tests/benchmarks/train.py
 
 clean:
-	rm -rf .venv .venv-train
+	rm -rf .venv .venv-train .venv-clients clients/typescript/node_modules

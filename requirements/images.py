@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).parent
 BUILD = ("setuptools==80.9.0",)  # builds the project's own wheel
 WINOGRAD = "ncnn=="
+HUB = "pyyaml=="  # huggingface-hub reads it, and the tests do
+TRACING = ("opentelemetry-", "googleapis-common-protos==")
 # The search is not FAISS' own but reads sketches on the CPU; faiss-gpu would bring CUDA 12 beside
 # the CUDA 13 of onnxruntime-gpu, 1 GB for nothing.
 CUDA = "onnxruntime-gpu[cuda,cudnn]==1.31.1"
@@ -51,11 +53,18 @@ def joined(own: list[str], further: str) -> list[str]:
 def main() -> None:
     serve, test = pins("serve.txt"), pins("test.txt")
     winograd = [line for line in test if line.startswith(WINOGRAD)]
-    train = [line for line in pins("train.txt") if line in serve or line not in test]
+    tracing = [line for line in test if line.startswith(TRACING) and line not in serve]
+    train = [
+        line
+        for line in pins("train.txt")
+        if line in serve or line not in test or line.startswith(HUB)
+    ]
     files = {
         "build": list(BUILD),
-        "cpu": sorted([*serve, *winograd]),
-        "cuda": joined([line for line in serve if not line.startswith("onnxruntime==")], CUDA),
+        "cpu": sorted([*serve, *winograd, *tracing]),
+        "cuda": joined(
+            [*(line for line in serve if not line.startswith("onnxruntime==")), *tracing], CUDA
+        ),
         "train": joined(train, TORCH),
     }
     for name, lines in files.items():

@@ -1,9 +1,10 @@
 """Writes the pinned requirement files: `python requirements/lock.py`.
 
-pip resolves the dependencies of pyproject.toml; what it would install is written down. The one
-thing left out is opencv-python, which insightface asks for: it is the same `cv2` as
+pip resolves the dependencies of pyproject.toml; what it would install is written down. Two things
+are left out. opencv-python, which insightface asks for: it is the same `cv2` as
 opencv-python-headless with a GUI that needs libGL, and two packages that own one folder break
-each other. So the files are installed with `pip install --no-deps`.
+each other. hf-xet, which huggingface-hub asks for: only its own downloads use it, and they cannot go
+on after a break. So the files are installed with `pip install --no-deps`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LEFT_OUT = frozenset({"opencv-python", "adaface-service"})
+LEFT_OUT = frozenset({"opencv-python", "hf-xet", "adaface-service"})
 HEADER = "# Written by requirements/lock.py; install with: pip install --no-deps -r {name}\n"
 
 
@@ -34,7 +35,8 @@ def main() -> None:
     extras = project["optional-dependencies"]
     serve = resolve(project["dependencies"])
     files = {"serve": serve}
-    files["test"] = resolve([*serve, *extras["winograd"], *extras["test"]])
+    files["test"] = resolve([*serve, *extras["winograd"], *extras["tracing"], *extras["test"]])
+    files["clients"] = resolve(extras["clients"])
     files["bench"] = resolve([*files["test"], *extras["bench"]])
     # torch itself is installed by name: its file may lie on the disk, and is pinned in pyproject.
     beside_torch = [each for each in extras["train"] if not each.startswith("torch==")]

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from pydantic.json_schema import models_json_schema
 
 from service import problems, schemas
@@ -32,10 +33,12 @@ from service.routes import (
     bodies,
     collections,
     enrolled,
+    examples,
     faces,
     gallery_health,
     idempotency,
     identification,
+    links,
     persons,
     renewals,
     scopes,
@@ -77,6 +80,15 @@ PARTS = (
 )
 
 
+# FastAPI would put paths and queries, and so the ids of persons, into spans and logs of its own.
+UNTOLD: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+
+
 class State(TypedDict):
     """What the lifespan hands to each request."""
 
@@ -94,10 +106,11 @@ def create_app(runtime: Runtime, health: Health | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=_lifespan(runtime, health or Health()),
         generate_unique_id_function=_operation_id,
+        telemetry=UNTOLD,
     )
     for part in PARTS:
         app.include_router(part.router)
-    problems.install(app)
+    problems.install(app, _routes())
     app.add_exception_handler(Replayed, idempotency.replay)
     _guard(app, runtime)
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's documented hook
@@ -171,5 +184,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         problems.as_problem_media_type(made)
         scopes.secure(made)
+        links.link(made)
+        examples.exemplify(made)
         app.openapi_schema = made
     return app.openapi_schema

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import math
+from collections.abc import Sequence
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,21 +13,30 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from service.errors import InvalidRequest, ServiceError
+from service.schemas.common import Status
 
 MEDIA_TYPE = "application/problem+json"
-log = logging.getLogger("service")
 
 
 class Problem(BaseModel):
     """An RFC 9457 problem document. `type` names the cause and never changes."""
 
-    type: str = Field(examples=["urn:problem:no-face-found"])
-    title: str = Field(examples=["No face found"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["No face was found; send a photograph with a visible face."])
-    request_id: str = Field(examples=["4b0f7c4e5d0a4d0f9f6a1f0e2c3d4b5a"])
+    type: str = Field(
+        description="Names the cause, and never changes.", examples=["urn:problem:no-face-found"]
+    )
+    title: str = Field(description="The cause in words.", examples=["No face found"])
+    status: Status = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(
+        description="What went wrong, and what to do.",
+        examples=["No face was found; send a photograph with a visible face."],
+    )
+    request_id: str = Field(
+        description="Also in the header `X-Request-ID` and in the log.",
+        examples=["4b0f7c4e5d0a4d0f9f6a1f0e2c3d4b5a"],
+    )
 
 
 def problem(error: ServiceError, request_id: str) -> Problem:
@@ -76,12 +86,14 @@ def _example(error: type[ServiceError]) -> dict[str, Any]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Makes every error of `app`, its own and the framework's, a problem document."""
+def install(app: FastAPI, routes: Sequence[Route]) -> None:
+    """Makes every foreseen error of `app`, its own and the framework's, a problem document.
+
+    The others are `RequestId`'s, which counts and logs what it answers.
+    """
     app.add_exception_handler(ServiceError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(HTTPException, partial(_http, routes))
 
 
 def request_id(request: Request) -> str:
@@ -108,9 +120,11 @@ def sentence(errors: Any) -> str:
     return f"{where or 'The body'}: {first['msg']}."
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(routes: Sequence[Route], request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
+        return response(InvalidRequest("The body is not JSON in UTF-8."), request_id(request))
     slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
     document = Problem(
         type=f"urn:problem:{slug}",
@@ -119,25 +133,30 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         detail=f"{request.method} {request.url.path}: {error.detail}.",
         request_id=request_id(request),
     )
-    return JSONResponse(document.model_dump(), error.status_code, error.headers, MEDIA_TYPE)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _methods(request, routes)
+    return JSONResponse(document.model_dump(), error.status_code, headers, MEDIA_TYPE)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    """A bug of ours: the log has the traceback, the caller an id to quote."""
-    log.error("request %s failed", request_id(request), exc_info=error)
-    hidden = ServiceError("Something went wrong inside the service; quote the request id.")
-    return response(hidden, request_id(request))
+def _methods(request: Request, routes: Sequence[Route]) -> str:
+    """The methods of all routes of an address (RFC 9110, 15.5.6); the router names the first's."""
+    met = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({each for route in met for each in route.methods or ()}))
 
 
 def as_problem_media_type(document: dict[str, Any]) -> None:
     """Moves the Problem schema in an OpenAPI document under its own media type, in place.
 
-    FastAPI writes `application/json` for every model it is given.
+    FastAPI writes every model it is given under the media type of the operation's own answers.
     """
     for path in document["paths"].values():
         for operation in path.values():
             for answer in operation.get("responses", {}).values():
-                content = answer.get("content", {})
-                if "Problem" in json.dumps(content.get("application/json", {})):
-                    schema = content.pop("application/json")
-                    content[MEDIA_TYPE] = content.get(MEDIA_TYPE, {}) | schema
+                _move(answer.get("content", {}))
+
+
+def _move(content: dict[str, Any]) -> None:
+    for media in [each for each in content if each != MEDIA_TYPE]:
+        if content[media].get("schema", {}).get("$ref", "").endswith("/Problem"):
+            content[MEDIA_TYPE] = content.get(MEDIA_TYPE, {}) | content.pop(media)

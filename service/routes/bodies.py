@@ -7,7 +7,7 @@ import base64
 import binascii
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from fastapi import Request
@@ -261,14 +261,35 @@ async def probes(request: Request, sizes: Mapping[str | None, int]) -> Probes:
 
 def documented(json_model: type[BaseModel], *files: str, raw_body: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of an operation that reads its body itself."""
-    binary = {"type": "string", "format": "binary"}
-    content: dict[str, Any] = {kind: {"schema": binary} for kind in RAW} if raw_body else {}
-    if files:
-        fields = {
-            name: {"type": "array", "items": binary} if name.endswith("s") else binary
-            for name in files
-        }
-        content[FORM] = {"schema": {"type": "object", "properties": fields}}
+    content: dict[str, Any] = {}
+    if raw_body:
+        content = {kind: {"schema": _FILE} for kind in (BYTES, *RAW)}
+    content[FORM] = {"schema": _form(files)}
     reference = f"#/components/schemas/{json_model.__name__}"
     content[JSON] = {"schema": {"$ref": reference}}
-    return {"requestBody": {"required": True, "content": content}}
+    description = _FORMS if raw_body else f"A form of {' and '.join(files)}, or base64 in JSON."
+    return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+_FILE: Final = {
+    "type": "string",
+    "format": "binary",
+    "description": "A JPEG, PNG or WebP file; its first bytes say which.",
+}
+_FORMS: Final = "The image file itself, or as a file of a form, or in base64 in JSON."
+
+
+def _form(files: Sequence[str]) -> dict[str, Any]:
+    """The schema of a form: each file is needed, or one of several where the last may be repeated."""
+    fields = {name: _several() if name.endswith("s") else _FILE for name in files}
+    either = "image" in files and "images" in files
+    needed = {"minProperties": 1} if either else {"required": [*files]}
+    return {"type": "object", "properties": fields, **needed}
+
+
+_SOME: Final = {"minItems": 1, "maxItems": MOST_FILES}
+
+
+def _several() -> dict[str, Any]:
+    described = "Up to 50 files, each in a field of this name."
+    return {"type": "array", "items": _FILE, **_SOME, "description": described}

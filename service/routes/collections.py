@@ -16,7 +16,7 @@ from service.errors import (
 )
 from service.problems import problems
 from service.routes.idempotency import PROBLEMS, Retry, told_collection
-from service.routes.serving import COMMON, Changing, Match, Page, Served, tagged
+from service.routes.serving import COMMON, Changing, CollectionId, Match, Page, Served, tagged
 from service.site_calibration import SiteCalibrations
 
 router = APIRouter(prefix="/collections", tags=["gallery"])
@@ -39,6 +39,7 @@ def create_collection(body: schemas.CollectionBody, service: Served, retry: Retr
 
 @router.get("", responses=problems(*COMMON))
 def list_collections(page: Page, service: Served) -> schemas.Collections:
+    """A page of them, in the order they were created."""
     found = service.gallery.collections(page.after, page.limit)
     return schemas.Collections(
         items=[answers.collection(each) for each in found.items], next=found.next
@@ -46,7 +47,8 @@ def list_collections(page: Page, service: Served) -> schemas.Collections:
 
 
 @router.get(COLLECTION, responses=problems(*COMMON, CollectionNotFound, TemplateCorrupt))
-def get_collection(collection: schemas.Id, service: Served, out: Response) -> schemas.Collection:
+def get_collection(collection: CollectionId, service: Served, out: Response) -> schemas.Collection:
+    """How many are in it and how it is set, with an ETag to change it by."""
     return answers.collection(tagged(out, service.gallery.collection(collection)))
 
 
@@ -63,7 +65,7 @@ def get_collection(collection: schemas.Id, service: Served, out: Response) -> sc
     ),
 )
 def change_collection(  # noqa: PLR0913 - path, body, header and three dependencies
-    collection: schemas.Id,
+    collection: CollectionId,
     body: schemas.CollectionPatch,
     match: Match,
     service: Served,
@@ -85,7 +87,7 @@ def change_collection(  # noqa: PLR0913 - path, body, header and three dependenc
     status_code=204,
     responses=problems(*COMMON, CollectionNotFound, StorageFailed, StorageFull),
 )
-def delete_collection(collection: schemas.Id, service: Served) -> None:
+def delete_collection(collection: CollectionId, service: Served) -> None:
     """Deletes a collection with everyone in it; `default` is emptied instead."""
     service.gallery.delete_collection(collection)
     SiteCalibrations(service.settings.data_dir).remove(collection)

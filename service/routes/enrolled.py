@@ -33,7 +33,16 @@ from service.problems import problems
 from service.routes import bodies
 from service.routes.answering import selection, urgency
 from service.routes.idempotency import PROBLEMS, Once, Retry, document, told_person
-from service.routes.serving import COMMON, IMAGE, Enrolling, Page, Served
+from service.routes.serving import (
+    COMMON,
+    IMAGE,
+    CollectionId,
+    Enrolling,
+    FaceId,
+    Page,
+    PersonId,
+    Served,
+)
 from service.runtime import Service
 
 router = APIRouter(prefix="/collections/{collection}/persons/{person}/faces", tags=["gallery"])
@@ -67,8 +76,8 @@ KNOWN = (*COMMON, CollectionNotFound, PersonNotFound)
 )
 async def enroll_face(  # noqa: PLR0913 - path, query, body and three dependencies
     request: Request,
-    collection: schemas.Id,
-    person: schemas.Id,
+    collection: CollectionId,
+    person: PersonId,
     query: Annotated[schemas.EnrollQuery, Query()],
     service: Served,
     underway: Enrolling,
@@ -148,8 +157,9 @@ def _check(
 
 @router.get("", responses=problems(*KNOWN, TemplateCorrupt))
 def list_faces(
-    collection: schemas.Id, person: schemas.Id, page: Page, service: Served
+    collection: CollectionId, person: PersonId, page: Page, service: Served
 ) -> schemas.EnrolledFaces:
+    """A page of the faces kept of a person, in the order they were enrolled."""
     found = service.gallery.faces(collection, person, page.after, page.limit)
     return schemas.EnrolledFaces(
         items=[answers.enrolled(each) for each in found.items], next=found.next
@@ -164,9 +174,9 @@ def list_faces(
     ),
 )
 def move_face(  # noqa: PLR0913 - path, body and two dependencies
-    collection: schemas.Id,
-    person: schemas.Id,
-    face: schemas.Id,
+    collection: CollectionId,
+    person: PersonId,
+    face: FaceId,
     body: schemas.MoveBody,
     service: Served,
     retry: Retry,
@@ -182,8 +192,6 @@ def move_face(  # noqa: PLR0913 - path, body and two dependencies
     status_code=204,
     responses=problems(*KNOWN, FaceNotFound, StorageFailed, StorageFull),
 )
-def delete_face(
-    collection: schemas.Id, person: schemas.Id, face: schemas.Id, service: Served
-) -> None:
+def delete_face(collection: CollectionId, person: PersonId, face: FaceId, service: Served) -> None:
     """Deletes one face; the person's template is computed anew from those left."""
     service.gallery.delete_face(collection, person, face)

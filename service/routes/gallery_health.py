@@ -15,7 +15,7 @@ from service.errors import (
 )
 from service.gallery_health import examined
 from service.problems import problems
-from service.routes.serving import COMMON, Page, Served
+from service.routes.serving import COMMON, CollectionId, Page, Served
 
 router = APIRouter(prefix="/collections/{collection}", tags=["gallery"])
 
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/collections/{collection}", tags=["gallery"])
         UnsupportedRate,
     ),
 )
-def examine_gallery(collection: schemas.Id, page: Page, service: Served) -> schemas.GalleryHealth:
+def examine_gallery(collection: CollectionId, page: Page, service: Served) -> schemas.GalleryHealth:
     """Outliers within persons, persons who may be one, and weak templates, a page of persons at a time.
 
     Nothing is changed: move, merge and delete as you find right.

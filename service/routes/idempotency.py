@@ -21,7 +21,7 @@ from service.gallery import Replayed
 
 T = TypeVar("T")
 PROBLEMS: Final = (IdempotencyKeyReused, IdempotencyKeySpent)
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY: Final = re.compile(r'"([!-~]{1,255})"|[!#-~][!-~]{0,254}')  # the draft has it quoted
 
 
 @dataclass
@@ -73,16 +73,16 @@ async def repeatable(
             description="A value of your own, a UUID for example, new for each change: a repetition "
             "of the request within 24 hours gets the first answer and changes nothing.",
             examples=["8e03978e-40d5-43dd-bc93-6894a57f9324"],
+            json_schema_extra={"pattern": f"^(?:{_KEY.pattern})$"},
         ),
     ] = None,
 ) -> Repeatable:
     """Raises InvalidRequest for a key that is empty, too long or not printable ASCII."""
     if idempotency_key is None:
         return Repeatable(request, None)
-    key = idempotency_key.strip().removeprefix('"').removesuffix('"')  # the draft has it quoted
-    if not _KEY.fullmatch(key):
+    if (key := _KEY.fullmatch(idempotency_key.strip())) is None:
         raise InvalidRequest("Idempotency-Key: give 1 to 255 printable ASCII characters.")
-    return Repeatable(request, key)
+    return Repeatable(request, key[1] or key[0])
 
 
 Retry = Annotated[Repeatable, Depends(repeatable)]

@@ -39,6 +39,7 @@ from service.routes.answering import answer, read, selection, urgency
 from service.routes.serving import COMMON, IMAGE, Served
 from service.runtime import Service
 from service.site_calibration import SiteCalibrations
+from service.telemetry import stage
 
 router = APIRouter(tags=["faces"])
 SWITCHES: Final = 3  # of the collection's model, while one photograph is read
@@ -115,14 +116,15 @@ def _candidates(
 ) -> list[list[Candidate]]:
     """Two at least, to see whether the first is the only one, and with unique ones as many as it takes."""
     most = len(vectors) + 1 if query.assignment == "unique" else 2
-    return service.gallery.search(
-        query.collection,
-        vectors,
-        max(query.limit, most),
-        PersonFilter(metadata=query.metadata or {}),
-        point.least,
-        service.bundle.manifest.id,
-    )
+    with stage("search"):
+        return service.gallery.search(
+            query.collection,
+            vectors,
+            max(query.limit, most),
+            PersonFilter(metadata=query.metadata or {}),
+            point.least,
+            service.bundle.manifest.id,
+        )
 
 
 class _Probes(NamedTuple):

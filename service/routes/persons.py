@@ -19,7 +19,7 @@ from service.errors import (
 from service.gallery import NewPerson, PersonFilter
 from service.problems import problems
 from service.routes.idempotency import PROBLEMS, Retry, told_person
-from service.routes.serving import COMMON, Match, Served, tagged
+from service.routes.serving import COMMON, CollectionId, Match, PersonId, Served, tagged
 
 router = APIRouter(prefix="/collections/{collection}/persons", tags=["gallery"])
 PERSON = "/{person}"
@@ -35,7 +35,7 @@ KNOWN = (*COMMON, CollectionNotFound, PersonNotFound)
     ),
 )
 def create_person(
-    collection: schemas.Id, body: schemas.PersonBody, service: Served, retry: Retry
+    collection: CollectionId, body: schemas.PersonBody, service: Served, retry: Retry
 ) -> Response:
     """A new person without faces; cannot be found until one is enrolled."""
     once = retry.once(told_person(201), body)
@@ -45,7 +45,7 @@ def create_person(
 
 @router.get("", responses=problems(*COMMON, CollectionNotFound))
 def list_persons(
-    collection: schemas.Id, query: Annotated[schemas.PersonsQuery, Query()], service: Served
+    collection: CollectionId, query: Annotated[schemas.PersonsQuery, Query()], service: Served
 ) -> schemas.Persons:
     """In the order they were created; those that fit, where a name, an id or metadata is given."""
     where = PersonFilter(query.name, query.external_id, query.metadata or {})
@@ -55,8 +55,9 @@ def list_persons(
 
 @router.get(PERSON, responses=problems(*KNOWN, TemplateCorrupt))
 def get_person(
-    collection: schemas.Id, person: schemas.Id, service: Served, out: Response
+    collection: CollectionId, person: PersonId, service: Served, out: Response
 ) -> schemas.Person:
+    """Who it is, with an ETag to change them by."""
     return answers.person(tagged(out, service.gallery.person(collection, person)))
 
 
@@ -67,8 +68,8 @@ def get_person(
     ),
 )
 def change_person(  # noqa: PLR0913 - path, body, header and two dependencies
-    collection: schemas.Id,
-    person: schemas.Id,
+    collection: CollectionId,
+    person: PersonId,
     body: schemas.PersonPatch,
     match: Match,
     service: Served,
@@ -87,8 +88,8 @@ def change_person(  # noqa: PLR0913 - path, body, header and two dependencies
     responses=problems(*KNOWN, *PROBLEMS, TemplateCorrupt, StorageFailed, StorageFull),
 )
 def merge_persons(
-    collection: schemas.Id,
-    person: schemas.Id,
+    collection: CollectionId,
+    person: PersonId,
     body: schemas.MergeBody,
     service: Served,
     retry: Retry,
@@ -100,6 +101,6 @@ def merge_persons(
 
 
 @router.delete(PERSON, status_code=204, responses=problems(*KNOWN, StorageFailed, StorageFull))
-def delete_person(collection: schemas.Id, person: schemas.Id, service: Served) -> None:
+def delete_person(collection: CollectionId, person: PersonId, service: Served) -> None:
     """Deletes a person and every template of theirs."""
     service.gallery.delete_person(collection, person)

@@ -28,7 +28,16 @@ from service.errors import (
 from service.problems import problems
 from service.routes import bodies
 from service.routes.answering import selection, urgency
-from service.routes.serving import COMMON, IMAGE, Changing, Page, Served
+from service.routes.serving import (
+    COMMON,
+    IMAGE,
+    Changing,
+    CollectionId,
+    FaceId,
+    Page,
+    PersonId,
+    Served,
+)
 from service.runtime import Service
 
 router = APIRouter(prefix="/collections/{collection}", tags=["gallery"])
@@ -51,7 +60,7 @@ Turn = Annotated[schemas.TurnQuery, Query()]
     ),
 )
 def begin_renewal(
-    collection: schemas.Id, body: schemas.RenewalBody, service: Served, changing: Changing
+    collection: CollectionId, body: schemas.RenewalBody, service: Served, changing: Changing
 ) -> schemas.Renewal:
     """Begins to embed the collection's kept crops with another model; searches go on as before."""
     service.gallery.renewals.begin(collection, body.bundle)
@@ -60,13 +69,15 @@ def begin_renewal(
 
 
 @router.get("/renewal", responses=problems(*KNOWN))
-def get_renewal(collection: schemas.Id, service: Served, changing: Changing) -> schemas.Renewal:
+def get_renewal(collection: CollectionId, service: Served, changing: Changing) -> schemas.Renewal:
     """How far the change of the model is, and once it is ready what it would do to decisions."""
     return _told(service, changing, collection)
 
 
 @router.get("/renewal/missing", responses=problems(*KNOWN))
-def list_missing_faces(collection: schemas.Id, page: Page, service: Served) -> schemas.MissingFaces:
+def list_missing_faces(
+    collection: CollectionId, page: Page, service: Served
+) -> schemas.MissingFaces:
     """Faces of which no crop is kept: the other model needs an image of each. A page may be longer."""
     found = service.gallery.renewals.missing(collection, page.after, page.limit)
     items = [schemas.MissingFace(**each._asdict()) for each in found.items]
@@ -95,9 +106,9 @@ def list_missing_faces(collection: schemas.Id, page: Page, service: Served) -> s
 )
 async def supply_crop(  # noqa: PLR0913 - path, query, body and two dependencies
     request: Request,
-    collection: schemas.Id,
-    person: schemas.Id,
-    face: schemas.Id,
+    collection: CollectionId,
+    person: PersonId,
+    face: FaceId,
     query: Annotated[schemas.FaceQuery, Query()],
     service: Served,
 ) -> None:
@@ -119,7 +130,7 @@ async def supply_crop(  # noqa: PLR0913 - path, query, body and two dependencies
 
 @router.post("/renewal/switch", responses=problems(*TURNING))
 def switch_renewal(
-    collection: schemas.Id, query: Turn, service: Served, changing: Changing
+    collection: CollectionId, query: Turn, service: Served, changing: Changing
 ) -> schemas.Renewal:
     """Searches with the new model from now on. Refused while faces are missing, unless dropped."""
     service.gallery.renewals.switch(collection, drop_missing=query.drop_missing)
@@ -128,7 +139,7 @@ def switch_renewal(
 
 @router.post("/renewal/rollback", responses=problems(*TURNING))
 def roll_back_renewal(
-    collection: schemas.Id, query: Turn, service: Served, changing: Changing
+    collection: CollectionId, query: Turn, service: Served, changing: Changing
 ) -> schemas.Renewal:
     """Searches with the model from before again."""
     service.gallery.renewals.rollback(collection, drop_missing=query.drop_missing)
@@ -136,14 +147,14 @@ def roll_back_renewal(
 
 
 @router.post("/renewal/finish", status_code=202, responses=problems(*TURNING))
-def finish_renewal(collection: schemas.Id, service: Served, changing: Changing) -> None:
+def finish_renewal(collection: CollectionId, service: Served, changing: Changing) -> None:
     """Takes out what the model from before made of the faces: there is no way back."""
     service.gallery.renewals.finish(collection)
     changing.wake(collection)
 
 
 @router.delete("/renewal", status_code=202, responses=problems(*TURNING))
-def cancel_renewal(collection: schemas.Id, service: Served, changing: Changing) -> None:
+def cancel_renewal(collection: CollectionId, service: Served, changing: Changing) -> None:
     """Before the switch: takes out what the other model made of the faces; all stays as it was."""
     service.gallery.renewals.cancel(collection)
     changing.wake(collection)

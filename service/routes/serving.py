@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar, cast
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from service import gallery, schemas
 from service.changeover import Changeover
@@ -63,6 +63,12 @@ async def enrolling(request: Request) -> Underway:
 Changing = Annotated[Changeover, Depends(changing)]
 Enrolling = Annotated[Underway, Depends(enrolling)]
 Served = Annotated[Service, Depends(running)]
+CollectionId = Annotated[
+    schemas.Id, Path(description="The collection's id; `default` is always there.")
+]
+PersonId = Annotated[schemas.Id, Path(description="The person's id.")]
+FaceId = Annotated[schemas.Id, Path(description="The face's id.")]
+ModelName = Annotated[schemas.Id, Path(description="The id or the name of a loaded model.")]
 Page = Annotated[schemas.PageQuery, Query()]
 
 

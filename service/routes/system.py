@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from service import model_cards, schemas
-from service.errors import InvalidRequest, ModelNotFound
+from service import model_cards, schemas, telemetry
+from service.errors import InvalidRequest, ModelNotFound, ServiceError
 from service.health import Health
 from service.problems import problems
-from service.routes.serving import Served, health
+from service.routes.serving import ModelName, Served, health
 
 router = APIRouter(tags=["system"])
 Condition = Annotated[Health, Depends(health)]
@@ -32,7 +33,7 @@ def list_models(service: Served) -> schemas.Models:
 
 
 @router.get("/models/{name}", responses=problems(InvalidRequest, ModelNotFound))
-def get_model(name: schemas.Id, service: Served) -> schemas.ModelDetail:
+def get_model(name: ModelName, service: Served) -> schemas.ModelDetail:
     """A loaded bundle by its id or name: all that its manifest says, and its model card."""
     found = model_cards.named(service.models, name)
     return model_cards.detail(found, service.settings.provider)
@@ -46,7 +47,7 @@ def get_model(name: schemas.Id, service: Served) -> schemas.ModelDetail:
         200: {"content": {"text/markdown": {"schema": {"type": "string"}}}},
     },
 )
-def read_model_card(name: schemas.Id, service: Served) -> Response:
+def read_model_card(name: ModelName, service: Served) -> Response:
     """The model card: what the model was trained on, what it is good for, and what not."""
     if (text := model_cards.card(model_cards.named(service.models, name))) is None:
         raise ModelNotFound(f"The model {name!r} has no model card.")
@@ -76,6 +77,9 @@ def _health(missing: list[str], out: Response) -> schemas.Health:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def read_metrics() -> Response:
-    """Prometheus text format."""
+def read_metrics(service: Served) -> Response:
+    """Prometheus text format; no label names anybody."""
+    with suppress(ServiceError):  # what else there is to tell must not fail with the disk
+        telemetry.enrolled(*service.gallery.sizes())
+    telemetry.waiting(model.pipeline.queued for model in service.models.values())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

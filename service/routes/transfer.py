@@ -20,7 +20,7 @@ from service.errors import (
 )
 from service.problems import problems
 from service.routes import bodies
-from service.routes.serving import COMMON, Served
+from service.routes.serving import COMMON, CollectionId, Served
 from service.transfer import parts
 
 router = APIRouter(prefix="/collections/{collection}", tags=["gallery"])
@@ -28,6 +28,7 @@ NEXT: Final = "X-Next-Cursor"
 INFLATED: Final = 4  # times the bytes a body may have: what a part may inflate to
 
 _BINARY: Final = {parts.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+_BYTES: Final = {bodies.BYTES: _BINARY[parts.MEDIA_TYPE]}
 _CURSOR: Final = {
     "description": "Ask with it, as `after`, for the next part; absent from the last one.",
     "schema": {"type": "string"},
@@ -47,7 +48,7 @@ class PartResponse(Response):
     responses=_PART | problems(*COMMON, CollectionNotFound, BundleMismatch),
 )
 def export_persons(
-    collection: schemas.Id, query: Annotated[schemas.ExportQuery, Query()], service: Served
+    collection: CollectionId, query: Annotated[schemas.ExportQuery, Query()], service: Served
 ) -> PartResponse:
     """The next persons with their faces and embeddings, each as of one moment; see docs/operating.md."""
     part = service.gallery.export_part(collection, query.after, query.limit)
@@ -57,7 +58,7 @@ def export_persons(
 
 @router.post(
     "/import",
-    openapi_extra={"requestBody": {"required": True, "content": _BINARY}},
+    openapi_extra={"requestBody": {"required": True, "content": _BINARY | _BYTES}},
     responses=problems(
         *COMMON,
         UnsupportedMedia,
@@ -71,7 +72,7 @@ def export_persons(
 )
 async def import_persons(
     request: Request,
-    collection: schemas.Id,
+    collection: CollectionId,
     query: Annotated[schemas.ImportQuery, Query()],
     service: Served,
 ) -> schemas.Imported:

@@ -6,7 +6,17 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from service.schemas.common import Base64, Cosine, Id, Request, Score
+from service.schemas.common import (
+    BUNDLE,
+    Base64,
+    Body,
+    Cosine,
+    Count,
+    Id,
+    Score,
+    Share,
+    Similarity,
+)
 from service.schemas.faces import DetectQuery, Embedding, Face
 from service.schemas.gallery import Containing, PersonSummary
 
@@ -16,7 +26,9 @@ WHY = (
     "Why a decision is inconclusive: a face is too poor, the similarity is within the calibration's "
     "interval around the threshold, or two persons are hardly less alike than each other."
 )
-PROBABILITY = "Of being the same person, at even prior odds."
+PROBABILITY = "Of being the same person, at even prior odds; null without a calibration."
+DECISION = "What the similarity, the threshold and the quality of the faces come to."
+TRUNCATED = "More faces were found than `max_faces`."
 
 
 class VerifyQuery(DetectQuery):
@@ -49,28 +61,38 @@ class IdentifyQuery(DetectQuery):
     )
 
 
-class Subject(Request):
+class Subject(Body):
     """One side of a comparison: an image or an embedding."""
 
-    image: Base64 | None = None
-    embedding: Embedding | None = None
+    image: Base64 | None = Field(default=None, description="An image with one face, in base64.")
+    embedding: Embedding | None = Field(
+        default=None, description="An embedding of the model in service, as /embed answers it."
+    )
 
 
-class VerifyBody(Request):
-    source: Subject
-    target: Subject
+class VerifyBody(Body):
+    """The two that are compared."""
+
+    source: Subject = Field(description="One of the two.")
+    target: Subject = Field(description="The other one.")
 
 
-class IdentifyBody(Request):
+class IdentifyBody(Body):
     """An image whose faces are searched, images that show one person together, or embeddings."""
 
-    image: Base64 | None = None
+    image: Base64 | None = Field(
+        default=None, description="An image in base64; each of its faces is searched for."
+    )
     images: list[Base64] = Field(
         default_factory=list,
         max_length=50,
         description="Photographs of one person, one face each, who is searched for once.",
     )
-    embeddings: list[Embedding] = Field(default_factory=list, max_length=100)
+    embeddings: list[Embedding] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Embeddings, each of which is searched for.",
+    )
     bundle: str | None = Field(
         default=None,
         max_length=255,
@@ -81,22 +103,24 @@ class IdentifyBody(Request):
 class Verification(BaseModel):
     """The answer to /verify. What only a calibration can tell is null where there is none."""
 
-    similarity: float = Field(description="Cosine, -1 to 1.")
-    decision: Decision
-    threshold: float = Field(description="The similarity from which two faces match.")
-    fmr: float | None = Field(description="The false match rate the threshold stands for.")
+    similarity: Similarity = Field(description="Cosine of the two embeddings.")
+    decision: Decision = Field(description=DECISION)
+    threshold: Similarity = Field(description="The similarity from which two faces match.")
+    fmr: Share | None = Field(description="The false match rate the threshold stands for.")
     fmr_supported: bool | None = Field(description="False where the rate is extrapolated.")
-    probability: float | None = Field(description=PROBABILITY)
+    probability: Share | None = Field(description=PROBABILITY)
     reasons: list[Reason] = Field(description=WHY)
     source: Face | None = Field(description="Null where an embedding was given.")
-    target: Face | None
-    bundle: str
+    target: Face | None = Field(description="Null where an embedding was given.")
+    bundle: str = Field(description=BUNDLE)
 
 
 class Candidate(BaseModel):
-    person: PersonSummary
-    similarity: float
-    probability: float | None = Field(description=PROBABILITY)
+    """A person who may be the one searched for."""
+
+    person: PersonSummary = Field(description="Who it may be.")
+    similarity: Similarity = Field(description="Cosine with the person's template.")
+    probability: Share | None = Field(description=PROBABILITY)
 
 
 class Identified(BaseModel):
@@ -106,9 +130,11 @@ class Identified(BaseModel):
     fused: list[Face] = Field(
         description="The faces of several images, whose features were added up."
     )
-    decision: Decision
-    similarity: float | None = Field(description="That of the first candidate; null without one.")
-    probability: float | None = Field(description="That of the first candidate.")
+    decision: Decision = Field(description=DECISION)
+    similarity: Similarity | None = Field(
+        description="That of the first candidate; null without one."
+    )
+    probability: Share | None = Field(description="That of the first candidate.")
     candidates: list[Candidate] = Field(
         description="Persons at or above the threshold, best first, and those who may be by the "
         "calibration's interval. Others are not told: their scores would let a caller approximate "
@@ -120,14 +146,16 @@ class Identified(BaseModel):
 class Identification(BaseModel):
     """The answer to /identify. What only a calibration can tell is null where there is none."""
 
-    collection: str
-    person_count: int = Field(description="Persons searched.")
-    threshold: float = Field(description="The similarity from which a person is a candidate.")
-    fpir: float | None = Field(
+    collection: str = Field(description="The collection searched.")
+    person_count: Count = Field(description="Persons searched.")
+    threshold: Similarity = Field(description="The similarity from which a person is a candidate.")
+    fpir: Share | None = Field(
         description="Chance that a stranger is given a name, per face searched."
     )
-    fmr: float | None = Field(description="The rate per comparison that belongs to it.")
+    fmr: Share | None = Field(description="The rate per comparison that belongs to it.")
     fpir_supported: bool | None = Field(description="False where the rate is extrapolated.")
-    results: list[Identified]
-    truncated: bool
-    bundle: str
+    results: list[Identified] = Field(
+        description="One for each face, largest first, or each embedding in the order given."
+    )
+    truncated: bool = Field(description=TRUNCATED)
+    bundle: str = Field(description=BUNDLE)

@@ -7,54 +7,68 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from service.schemas.common import (
+    BUNDLE,
+    CREATED,
+    Bits,
+    Correlation,
+    Count,
+    Measured,
+    Norm,
+    Share,
+    Similarity,
+)
+
+INTERVAL = "95 % interval, people drawn anew."
+
 
 class OperatingPoint(BaseModel):
     """A calibrated threshold and the evidence for it."""
 
-    fmr: float
-    threshold: float
-    false_matches: int
-    fmr_lower: float
-    fmr_upper: float
-    tmr: float | None
-    tmr_lower: float | None = Field(description="95 % interval, people drawn anew.")
-    tmr_upper: float | None
-    threshold_lower: float | None = Field(
+    fmr: Share = Field(description="The false match rate promised.")
+    threshold: Similarity = Field(description="The similarity that keeps it.")
+    false_matches: Count = Field(description="Comparisons of strangers at or above the threshold.")
+    fmr_lower: Share = Field(description=INTERVAL)
+    fmr_upper: Share = Field(description=INTERVAL)
+    tmr: Share | None = Field(description="Share of genuine comparisons at or above the threshold.")
+    tmr_lower: Share | None = Field(description=INTERVAL)
+    tmr_upper: Share | None = Field(description=INTERVAL)
+    threshold_lower: Similarity | None = Field(
         description="95 % interval, people drawn anew; between the two a decision is inconclusive."
     )
-    threshold_upper: float | None
+    threshold_upper: Similarity | None = Field(description="The upper end of that interval.")
     supported: bool = Field(description="At least 3 / fmr comparisons of strangers were made.")
 
 
 class Model(BaseModel):
     """The running bundle."""
 
-    id: str
-    name: str
-    version: str
-    architecture: str
-    loss: str
-    embedding_size: int
-    alignment: str
-    license: str
-    training_data: list[str]
-    provider: str
+    id: str = Field(description=BUNDLE)
+    name: str = Field(description="The name, which versions share.")
+    version: str = Field(description="The version.")
+    architecture: str = Field(description="The recognizer's network.")
+    loss: str = Field(description="What the recognizer was trained with.")
+    embedding_size: Count = Field(description="Numbers of an embedding.")
+    alignment: str = Field(description="How faces are cut out for the recognizer.")
+    license: str = Field(description="The license of the weights.")
+    training_data: list[str] = Field(description="What the networks were trained on.")
+    provider: str = Field(description="What the networks run on, as FACE_PROVIDER names it.")
     calibrated: bool = Field(description="Whether error rates and quality scores are known.")
-    impostors: int = Field(description="Comparisons of strangers the thresholds stand on.")
-    genuines: int
-    thresholds: list[OperatingPoint]
-    metrics: dict[str, float]
+    impostors: Count = Field(description="Comparisons of strangers the thresholds stand on.")
+    genuines: Count = Field(description="Comparisons of faces of one person among them.")
+    thresholds: list[OperatingPoint] = Field(description="From the largest false match rate.")
+    metrics: dict[str, Measured] = Field(description="What was measured, by name.")
 
 
 class QualityScale(BaseModel):
     """How a norm becomes a quality score."""
 
-    data: str
+    data: str = Field(description="What the scale was measured on.")
     direction: Literal[-1, 1] = Field(description="1 where a longer feature means a better image.")
-    center: float = Field(description="The norm that scores 50.")
-    width: float = Field(description="Norm units per unit of log-odds.")
-    percentiles: dict[str, float] = Field(description="Norms of undegraded images.")
-    spearman: dict[str, float] = Field(
+    center: Norm = Field(description="The norm that scores 50.")
+    width: Norm = Field(description="Norm units per unit of log-odds.")
+    percentiles: dict[str, Norm] = Field(description="Norms of undegraded images.")
+    spearman: dict[str, Correlation] = Field(
         description="Of the score with the level of each kind of degradation."
     )
 
@@ -62,41 +76,45 @@ class QualityScale(BaseModel):
 class ModelDetail(Model):
     """A loaded bundle with its model card."""
 
-    created: date
-    parameters: int
-    loss_constants: dict[str, float]
+    created: date = Field(description="The day it was made.")
+    parameters: Count = Field(description="Weights of the recognizer.")
+    loss_constants: dict[str, Measured] = Field(description="The loss's constants, by name.")
     flip_fusion: bool = Field(
         description="Whether an embedding is the sum over a crop and its mirror."
     )
     files: dict[str, str] = Field(description="SHA-256 of each file, in hex.")
     score_data: str | None = Field(description="What the thresholds were measured on.")
-    cllr: float | None = Field(description="Cost of the probabilities, in bits; 1 says nothing.")
-    min_cllr: float | None = Field(description="What it would be at best with these similarities.")
-    quality: QualityScale | None
+    cllr: Bits | None = Field(description="Cost of the probabilities, in bits; 1 says nothing.")
+    min_cllr: Bits | None = Field(description="What it would be at best with these similarities.")
+    quality: QualityScale | None = Field(description="Null where the bundle is not calibrated.")
     card: str | None = Field(description="MODEL_CARD.md, also at /models/{name}/card.")
 
 
 class Calibration(BaseModel):
     """Thresholds that were measured on the people of a collection."""
 
-    collection: str
-    bundle: str
-    created_at: datetime
-    persons: int
-    faces: int
-    impostors: int = Field(description="Comparisons of strangers.")
-    genuines: int
-    cllr: float | None
-    min_cllr: float | None
-    thresholds: list[OperatingPoint]
+    collection: str = Field(description="The collection measured.")
+    bundle: str = Field(description=BUNDLE)
+    created_at: datetime = Field(description=CREATED)
+    persons: Count = Field(description="Persons measured.")
+    faces: Count = Field(description="Faces measured.")
+    impostors: Count = Field(description="Comparisons of strangers.")
+    genuines: Count = Field(description="Comparisons of faces of one person.")
+    cllr: Bits | None = Field(description="Cost of the probabilities, in bits; 1 says nothing.")
+    min_cllr: Bits | None = Field(description="What it would be at best with these similarities.")
+    thresholds: list[OperatingPoint] = Field(description="From the largest false match rate.")
 
 
 class Models(BaseModel):
-    items: list[Model]
+    """The bundles that are loaded."""
+
+    items: list[Model] = Field(description="The one in service first.")
 
 
 class Health(BaseModel):
-    status: Literal["ok", "unavailable"]
+    """Whether the service is well."""
+
+    status: Literal["ok", "unavailable"] = Field(description="`ok` with status 200 only.")
     waiting_for: list[str] = Field(
         description="What is missing: `networks`, `collections` that are being read, `draining`."
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_serializer
 
+from service.schemas.common import Count as Told
 from service.schemas.common import Id, Moment, Name, Request
 from service.schemas.gallery import CollectionSettings
 
@@ -89,10 +90,10 @@ class ImportQuery(Request):
 class Imported(BaseModel):
     """What became of a part's persons."""
 
-    created: int
-    unchanged: int = Field(description="There already, the same to the last bit.")
-    replaced: int
-    skipped: int
+    created: Told = Field(description="New here.")
+    unchanged: Told = Field(description="There already, the same to the last bit.")
+    replaced: Told = Field(description="There already, and put in the place of what was.")
+    skipped: Told = Field(description="There already, and left as they are.")
     conflicts: list[str] = Field(
         description="The persons skipped: they differ, or have a face that is another person's here."
     )

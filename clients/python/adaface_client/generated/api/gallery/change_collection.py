@@ -1,0 +1,265 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.collection import Collection
+from ...models.collection_patch import CollectionPatch
+from ...models.problem import Problem
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    collection: str,
+    *,
+    body: CollectionPatch,
+    if_match: None | str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(if_match, Unset):
+        headers["if-match"] = if_match
+
+    _kwargs: dict[str, Any] = {
+        "method": "patch",
+        "url": "/collections/{collection}".format(
+            collection=quote(str(collection), safe=""),
+        ),
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Collection | Problem | None:
+    if response.status_code == 200:
+        response_200 = Collection.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 408:
+        response_408 = Problem.from_dict(response.json())
+
+        return response_408
+
+    if response.status_code == 409:
+        response_409 = Problem.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 412:
+        response_412 = Problem.from_dict(response.json())
+
+        return response_412
+
+    if response.status_code == 413:
+        response_413 = Problem.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if response.status_code == 504:
+        response_504 = Problem.from_dict(response.json())
+
+        return response_504
+
+    if response.status_code == 507:
+        response_507 = Problem.from_dict(response.json())
+
+        return response_507
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Collection | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    collection: str,
+    *,
+    client: AuthenticatedClient,
+    body: CollectionPatch,
+    if_match: None | str | Unset = UNSET,
+) -> Response[Collection | Problem]:
+    """Change Collection
+
+     Changes what is given and nothing else.
+
+    With another `template` the old one answers until an index of the new one is there.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        if_match (None | str | Unset): The ETag as it was read: fails if it is another by now.
+        body (CollectionPatch): What changes; `metadata` and `settings` are merged, and null takes
+            a member away (RFC 7396).
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Collection | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        collection=collection,
+        body=body,
+        if_match=if_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    collection: str,
+    *,
+    client: AuthenticatedClient,
+    body: CollectionPatch,
+    if_match: None | str | Unset = UNSET,
+) -> Collection | Problem | None:
+    """Change Collection
+
+     Changes what is given and nothing else.
+
+    With another `template` the old one answers until an index of the new one is there.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        if_match (None | str | Unset): The ETag as it was read: fails if it is another by now.
+        body (CollectionPatch): What changes; `metadata` and `settings` are merged, and null takes
+            a member away (RFC 7396).
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Collection | Problem
+    """
+
+    return sync_detailed(
+        collection=collection,
+        client=client,
+        body=body,
+        if_match=if_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    collection: str,
+    *,
+    client: AuthenticatedClient,
+    body: CollectionPatch,
+    if_match: None | str | Unset = UNSET,
+) -> Response[Collection | Problem]:
+    """Change Collection
+
+     Changes what is given and nothing else.
+
+    With another `template` the old one answers until an index of the new one is there.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        if_match (None | str | Unset): The ETag as it was read: fails if it is another by now.
+        body (CollectionPatch): What changes; `metadata` and `settings` are merged, and null takes
+            a member away (RFC 7396).
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Collection | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        collection=collection,
+        body=body,
+        if_match=if_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    collection: str,
+    *,
+    client: AuthenticatedClient,
+    body: CollectionPatch,
+    if_match: None | str | Unset = UNSET,
+) -> Collection | Problem | None:
+    """Change Collection
+
+     Changes what is given and nothing else.
+
+    With another `template` the old one answers until an index of the new one is there.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        if_match (None | str | Unset): The ETag as it was read: fails if it is another by now.
+        body (CollectionPatch): What changes; `metadata` and `settings` are merged, and null takes
+            a member away (RFC 7396).
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Collection | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            collection=collection,
+            client=client,
+            body=body,
+            if_match=if_match,
+        )
+    ).parsed

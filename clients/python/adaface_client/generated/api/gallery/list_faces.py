@@ -1,0 +1,264 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.enrolled_faces import EnrolledFaces
+from ...models.problem import Problem
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    collection: str,
+    person: str,
+    *,
+    after: None | str | Unset = UNSET,
+    limit: int | Unset = 100,
+) -> dict[str, Any]:
+
+    params: dict[str, Any] = {}
+
+    json_after: None | str | Unset
+    if isinstance(after, Unset):
+        json_after = UNSET
+    else:
+        json_after = after
+    params["after"] = json_after
+
+    params["limit"] = limit
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/collections/{collection}/persons/{person}/faces".format(
+            collection=quote(str(collection), safe=""),
+            person=quote(str(person), safe=""),
+        ),
+        "params": params,
+    }
+
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> EnrolledFaces | Problem | None:
+    if response.status_code == 200:
+        response_200 = EnrolledFaces.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 408:
+        response_408 = Problem.from_dict(response.json())
+
+        return response_408
+
+    if response.status_code == 409:
+        response_409 = Problem.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 413:
+        response_413 = Problem.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if response.status_code == 504:
+        response_504 = Problem.from_dict(response.json())
+
+        return response_504
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[EnrolledFaces | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    collection: str,
+    person: str,
+    *,
+    client: AuthenticatedClient,
+    after: None | str | Unset = UNSET,
+    limit: int | Unset = 100,
+) -> Response[EnrolledFaces | Problem]:
+    """List Faces
+
+     A page of the faces kept of a person, in the order they were enrolled.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        person (str): The person's id.
+        after (None | str | Unset): `next` of the last page.
+        limit (int | Unset): Most items of the page. Default: 100.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[EnrolledFaces | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        collection=collection,
+        person=person,
+        after=after,
+        limit=limit,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    collection: str,
+    person: str,
+    *,
+    client: AuthenticatedClient,
+    after: None | str | Unset = UNSET,
+    limit: int | Unset = 100,
+) -> EnrolledFaces | Problem | None:
+    """List Faces
+
+     A page of the faces kept of a person, in the order they were enrolled.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        person (str): The person's id.
+        after (None | str | Unset): `next` of the last page.
+        limit (int | Unset): Most items of the page. Default: 100.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        EnrolledFaces | Problem
+    """
+
+    return sync_detailed(
+        collection=collection,
+        person=person,
+        client=client,
+        after=after,
+        limit=limit,
+    ).parsed
+
+
+async def asyncio_detailed(
+    collection: str,
+    person: str,
+    *,
+    client: AuthenticatedClient,
+    after: None | str | Unset = UNSET,
+    limit: int | Unset = 100,
+) -> Response[EnrolledFaces | Problem]:
+    """List Faces
+
+     A page of the faces kept of a person, in the order they were enrolled.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        person (str): The person's id.
+        after (None | str | Unset): `next` of the last page.
+        limit (int | Unset): Most items of the page. Default: 100.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[EnrolledFaces | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        collection=collection,
+        person=person,
+        after=after,
+        limit=limit,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    collection: str,
+    person: str,
+    *,
+    client: AuthenticatedClient,
+    after: None | str | Unset = UNSET,
+    limit: int | Unset = 100,
+) -> EnrolledFaces | Problem | None:
+    """List Faces
+
+     A page of the faces kept of a person, in the order they were enrolled.
+
+    Args:
+        collection (str): The collection's id; `default` is always there.
+        person (str): The person's id.
+        after (None | str | Unset): `next` of the last page.
+        limit (int | Unset): Most items of the page. Default: 100.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        EnrolledFaces | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            collection=collection,
+            person=person,
+            client=client,
+            after=after,
+            limit=limit,
+        )
+    ).parsed

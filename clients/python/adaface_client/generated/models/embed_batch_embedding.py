@@ -1,0 +1,10 @@
+from enum import StrEnum
+
+
+class EmbedBatchEmbedding(StrEnum):
+    BASE64 = "base64"
+    FLOAT = "float"
+    NONE = "none"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,9 @@
+from enum import StrEnum
+
+
+class EmbedBatchLane(StrEnum):
+    BULK = "bulk"
+    INTERACTIVE = "interactive"
+
+    def __str__(self) -> str:
+        return str(self.value)
