@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from service.cli.conversion import Conversion
 
 
+MENDED = (
+    "run 'pip install --no-deps -r requirements/serve.txt' in its environment, or take the image."
+)
+
+
 def main() -> None:
     """Runs `adaface train ...` or any command of the service."""
     if sys.argv[1:2] == ["train"]:
         _train()
         return
-    from service.cli import app, evaluation
+    try:
+        from service.cli import app, evaluation
+    except ImportError as error:
+        sys.exit(f"adaface: the installation is incomplete ({error}); {MENDED}")
 
     if sys.argv[1:2] == ["evaluate"]:
         # The service measures whole photographs, the trainer benchmarks of aligned crops.

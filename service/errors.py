@@ -52,7 +52,8 @@ StartupError                     the process ends with one line
 ├── BackupRefused
 ├── AccessKeysUnusable
 ├── AddressInUse
-└── TransferFailed               an export, an import or a bulk enrollment stopped
+├── TransferFailed               an export, an import or a bulk enrollment stopped
+└── PullFailed                   a model of the catalogue could not be had
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -74,6 +76,7 @@ class ServiceError(Exception):
     headers: Mapping[str, str] = MappingProxyType({})  # of the answer
 
     @classmethod
+    @cache
     def slug(cls) -> str:
         """The class name in kebab case: `NoFaceFound` is `no-face-found`."""
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
@@ -312,3 +315,7 @@ class AddressInUse(StartupError):
 
 class TransferFailed(StartupError):
     """A command that moves people stopped; what it did until then holds."""
+
+
+class PullFailed(StartupError):
+    """A model of others was not fetched, or is not what it should be."""

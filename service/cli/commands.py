@@ -13,12 +13,15 @@ import typer
 from service import rendering
 from service.cli import (
     backups,
+    catalogue,
+    doctor,
     enroll,
     evaluation,
     gallery,
     importing,
     keys,
     models,
+    pull,
     transfer,
     tune,
 )
@@ -32,6 +35,8 @@ from service.settings import Settings, from_environment
 app = typer.Typer(
     help="Face recognition on your own hardware.", no_args_is_help=True, add_completion=False
 )
+models.app.command("catalogue")(catalogue.list_catalogue)
+models.app.command("pull")(pull.pull_model)
 app.add_typer(models.app, name="models")
 app.add_typer(evaluation.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
@@ -40,6 +45,7 @@ app.command()(gallery.fsck)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(tune.tune)
+app.command("doctor")(doctor.examine)
 app.command()(transfer.export)
 app.command("import")(transfer.import_)
 app.command()(enroll.enroll)

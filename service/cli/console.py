@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.bundle import BundleError
 from models.calibration import CalibrationRefused
+from models.catalogue import CatalogueError
 from service.errors import StartupError
 from service.photographs import PhotographsUnusable
 from service.pipeline import Pipeline
@@ -36,7 +37,13 @@ def one_line() -> Iterator[None]:
     """Failures an operator can mend end the command with one line and exit status 1."""
     try:
         yield
-    except (StartupError, BundleError, PhotographsUnusable, CalibrationRefused) as error:
+    except (
+        StartupError,
+        BundleError,
+        PhotographsUnusable,
+        CalibrationRefused,
+        CatalogueError,
+    ) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}." if error.filename else str(error)

@@ -111,7 +111,7 @@ def import_(  # noqa: PLR0913 - one option for each fact that no file can tell
         shown = None if images is None else photographs.folder(images)
         source = Source(file, detector, card, color, mean, scale)
         if is_checkpoint(file):
-            source, description = _converted(convert, source, description, Path(scratch))
+            source, description = converted(convert, source, description, Path(scratch))
         with _progress(shown) as advance:
             bundle = import_bundle(source, description, shown, directory, advance)
     models.print_bundle(bundle)
@@ -124,7 +124,7 @@ def _constants(given: list[str]) -> dict[str, float]:
         raise typer.BadParameter("--loss-constant takes name=number.") from error
 
 
-def _converted(
+def converted(
     convert: Convert | None, source: Source, description: Description, scratch: Path
 ) -> tuple[Source, Description]:
     """The checkpoint as ONNX, described by what it told and nobody said otherwise."""
