@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, Self
 
@@ -71,7 +72,7 @@ class QualityCalibration(BaseModel):
 
     def error_curve(self, fmr: float = WORKING_FMR) -> ErrorCurve | None:
         """The curve of the calibrated rate nearest to `fmr`."""
-        return min(self.errors, key=lambda c: abs(np.log(c.fmr / fmr)), default=None)
+        return min(self.errors, key=lambda c: abs(math.log(c.fmr / fmr)), default=None)
 
     def score(self, norm: float) -> float:
         """Quality in [0, 100], rounded to two decimals.
@@ -79,7 +80,7 @@ class QualityCalibration(BaseModel):
         Two decimals keep the order of good images: rounded to integers the best share a score.
         """
         odds = self.direction * (norm - self.center) / self.width
-        return round(float(100 / (1 + np.exp(-np.clip(odds, -50, 50)))), 2)
+        return round(100 / (1 + math.exp(-min(max(odds, -50.0), 50.0))), 2)
 
 
 def fit_quality(

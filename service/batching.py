@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Final, Generic, Literal, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
+from service.cores import LANES, Cores, Lane
 from service.errors import DeadlineExceeded, Overloaded
+from service.telemetry import BATCHES, WAITED
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Lane = Literal["interactive", "bulk"]
-LANES: Final[tuple[Lane, ...]] = ("interactive", "bulk")  # in the order they are served
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ class _Member(Generic[In, Out]):
     item: In
     answer: asyncio.Future[Out]
     deadline: float | None
+    since: float  # when it came, by `time.monotonic()`
 
     def wanted(self, now: float) -> bool:
-        """Whether computing is still of use; tells a late member that it is not."""
+        """Whether computing is still of use; tells a late member that it is not. In any thread."""
         if self.answer.done():
             return False
         if self.deadline is not None and self.deadline <= now:
-            self.answer.set_exception(_late())
+            self.answer.get_loop().call_soon_threadsafe(self.settle, _Failure(_late()))
             return False
         return True
 
@@ -81,10 +82,9 @@ class Batcher(Generic[In, Out]):
     """Runs a model over whatever arrived while its last batches were running.
 
     There is no timer. An idle model starts at once, and a busy one finds its next batch
-    already waiting, so batches grow exactly when they pay. Up to `workers` batches run side by
-    side, what waits being spread over those that are free. A batch is of one lane, and a free
-    worker takes from the interactive first: bulk work delays a probe by at most the batch that
-    is running.
+    already waiting, so batches grow exactly when they pay. Batches run side by side on the cores
+    that are free, what waits being spread over them. A batch is of one lane, and cores take from
+    the interactive first: bulk work delays a probe by at most the batch that is running.
 
     Members never touch their neighbors: a cancelled or late one is not computed, and a batch
     that fails is halved until the one that fails it is alone. Closing finishes what was
@@ -94,15 +94,15 @@ class Batcher(Generic[In, Out]):
     def __init__(
         self,
         run: Callable[[Sequence[In]], Sequence[Out]],
+        cores: Cores,
         *,
         max_batch: int,
         max_queue: int,
-        workers: int = 1,
         name: str = "model",
     ) -> None:
         self._run, self._max_batch, self._max_queue = run, max_batch, max_queue
-        self._workers = workers
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._cores = cores
+        self._waited, self._sizes = WAITED.labels(name), BATCHES.labels(name)
         self._waiting: dict[Lane, deque[_Member[In, Out]]] = {lane: deque() for lane in LANES}
         self._running: dict[Future[list[Out | _Failure]], float] = {}  # and when it began
         self._seconds_per_item = 0.0
@@ -112,13 +112,14 @@ class Batcher(Generic[In, Out]):
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._idle.set()
+        self._cores.join(self)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Finishes what was accepted, then stops."""
         self._closing = True
         await self._idle.wait()
-        self._threads.shutdown()
+        self._cores.leave(self)
 
     @property
     def alive(self) -> bool:
@@ -126,10 +127,17 @@ class Batcher(Generic[In, Out]):
         return not self._closing
 
     @property
+    def queued(self) -> dict[str, int]:
+        """Items that wait, by lane."""
+        return {lane: len(queue) for lane, queue in self._waiting.items()}
+
+    @property
     def backlog(self) -> float:
         """The seconds that a new interactive item would wait, by the pace so far."""
-        ahead = len(self._waiting["interactive"]) + max(0, len(self._running) - self._workers + 1)
-        return ahead * self._seconds_per_item / self._workers
+        ahead = len(self._waiting["interactive"]) + max(
+            0, len(self._running) - self._cores.count + 1
+        )
+        return ahead * self._seconds_per_item / self._cores.count
 
     async def __call__(self, items: Sequence[In], urgency: Urgency = SOON) -> list[Out]:
         """The output for each item, in order.
@@ -142,12 +150,13 @@ class Batcher(Generic[In, Out]):
         remaining = urgency.remaining()
         queue = self._waiting[urgency.lane]
         if queue and len(queue) + len(items) > self._max_queue:
-            raise Overloaded(retry_after=len(queue) * self._seconds_per_item / self._workers)
-        members = [
-            _Member[In, Out](item, self._loop.create_future(), urgency.deadline) for item in items
-        ]
-        queue.extend(members)
-        self._dispatch()
+            raise Overloaded(retry_after=len(queue) * self._seconds_per_item / self._cores.count)
+        now, late = monotonic(), urgency.deadline
+        members = [_Member(item, self._loop.create_future(), late, now) for item in items]
+        with self._cores.turn:
+            queue.extend(members)
+            self._cores.dispatch()
+            self._rest()
         return await self._answers(members, queue, remaining)
 
     async def _answers(
@@ -170,37 +179,45 @@ class Batcher(Generic[In, Out]):
         self, members: Sequence[_Member[In, Out]], queue: deque[_Member[In, Out]]
     ) -> None:
         """Takes back what nobody waits for any more: a queue must not keep pictures alive."""
+        with self._cores.turn:
+            for member in members:
+                if member in queue:
+                    queue.remove(member)
         for member in members:
-            if member in queue:
-                queue.remove(member)
             member.leave()
+        self._rest()
 
-    def _dispatch(self) -> None:
-        while len(self._running) < self._workers and (batch := self._take()):
-            running = self._threads.submit(self._outcomes, [member.item for member in batch])
-            self._running[running] = monotonic()
-            self._idle.clear()
-            running.add_done_callback(partial(self._done, batch))
+    def start(self, lane: Lane) -> bool:
+        """Gives a free core the next batch of a lane; False where nothing waits. In any thread."""
+        if not (batch := self._take(lane)):
+            return False
+        running = self._cores.run(partial(self._outcomes, [member.item for member in batch]))
+        self._running[running] = monotonic()
+        running.add_done_callback(partial(self._done, batch))
+        return True
 
     def _done(self, batch: Sequence[_Member[In, Out]], done: Future[list[Out | _Failure]]) -> None:
         """In the thread that ran the batch."""
-        self._loop.call_soon_threadsafe(self._settle, batch, done)
+        self._loop.call_soon_threadsafe(self._settle, batch, done, monotonic())
 
-    def _take(self) -> list[_Member[In, Out]]:
-        now = monotonic()
-        for queue in self._waiting.values():
-            batch: list[_Member[In, Out]] = []
-            while queue and len(batch) < self._share(queue, len(batch)):
-                if (member := queue.popleft()).wanted(now):
-                    batch.append(member)
-            if batch:
-                return batch
-        return []
+    def _take(self, lane: Lane) -> list[_Member[In, Out]]:
+        queue, now = self._waiting[lane], monotonic()
+        batch: list[_Member[In, Out]] = []
+        while queue and len(batch) < self._share(queue, len(batch)):
+            if (member := queue.popleft()).wanted(now):
+                batch.append(member)
+        if batch:
+            self._measure(batch, now)
+        return batch
+
+    def _measure(self, batch: Sequence[_Member[In, Out]], now: float) -> None:
+        self._sizes.observe(len(batch))
+        for member in batch:
+            self._waited.observe(now - member.since)
 
     def _share(self, queue: Sequence[object], taken: int) -> int:
         """How many of `queue`, `taken` included, the next batch gets."""
-        free = self._workers - len(self._running)
-        return min(self._max_batch, -(-(len(queue) + taken) // free))
+        return min(self._max_batch, -(-(len(queue) + taken) // self._cores.free))
 
     def _outcomes(self, items: Sequence[In]) -> list[Out | _Failure]:
         """In a thread: an output or the reason there is none, for each item."""
@@ -216,15 +233,19 @@ class Batcher(Generic[In, Out]):
         return [*outputs]
 
     def _settle(
-        self, batch: Sequence[_Member[In, Out]], done: Future[list[Out | _Failure]]
+        self, batch: Sequence[_Member[In, Out]], done: Future[list[Out | _Failure]], ended: float
     ) -> None:
-        spent = (monotonic() - self._running.pop(done)) / len(batch)
+        spent = (ended - self._running.pop(done)) / len(batch)
         self._seconds_per_item += 0.1 * (spent - self._seconds_per_item)
-        self._dispatch()  # first: the model waits for nobody
         for member, outcome in zip(batch, done.result(), strict=True):
             member.settle(outcome)
-        if not self._running:
-            self._idle.set()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Tells whoever closes whether nothing runs or waits."""
+        with self._cores.turn:
+            busy = bool(self._running) or any(self._waiting.values())
+        (self._idle.clear if busy else self._idle.set)()
 
 
 def _harmless(error: BaseException) -> Exception:

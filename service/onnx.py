@@ -15,6 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.bundle import sha256
+from service.blocked import blocked
+from service.cores import crowded
 from service.errors import StartupError
 from service.providers import (
     BUCKETS,
@@ -48,9 +50,16 @@ def open_session(model: Path, *, provider: Provider, threads: int) -> Session:
 def open_on(model: Path, hardware: Hardware) -> Session:
     """A session on exactly that hardware, audited: one line says where its nodes are.
 
-    Raises StartupError when the file is no model, or when ONNX Runtime would quietly run it, or
-    its products, on another provider.
+    On a CPU with several threads it is an `Elastic` one. Raises StartupError when the file is no
+    model, or when ONNX Runtime would quietly run it, or its products, on another provider.
     """
+    opened = _opened(model, hardware)
+    if hardware.provider != "cpu" or hardware.threads == 1:
+        return opened
+    return Elastic(opened, _opened(model, replace(hardware, threads=1)))
+
+
+def _opened(model: Path, hardware: Hardware) -> Session:
     wanted = PROVIDERS[hardware.provider]
     if wanted not in (available := onnxruntime.get_available_providers()):
         raise StartupError(
@@ -60,8 +69,9 @@ def open_on(model: Path, hardware: Hardware) -> Session:
     try:
         inputs = {} if hardware.provider == "cpu" else _inputs(model)
         kept = _keeping(model, hardware)
+        graph = blocked(model) if hardware.provider == "cpu" else None
         session = onnxruntime.InferenceSession(
-            str(model), session_options(kept), providers=provider_options(kept, inputs)
+            graph or str(model), session_options(kept), providers=provider_options(kept, inputs)
         )
     except Exception as error:  # ONNX Runtime raises a class of its own per cause
         raise StartupError(f"{model} cannot be loaded by ONNX Runtime: {error}") from error
@@ -96,6 +106,27 @@ def placement(session: onnxruntime.InferenceSession) -> list[Node]:
         for part in session.get_provider_graph_assignment_info()
         for node in part.get_nodes()
     ]
+
+
+class Elastic:
+    """A session on all cores while nobody else computes, and on one as soon as somebody does.
+
+    Threads that share a run wait for each other at every layer: a core to each of several callers
+    does more in all, and all cores to a single caller answer it sooner. Both give the same bits.
+    The price is a second copy of the weights. Thread-safe.
+    """
+
+    def __init__(self, wide: Session, narrow: Session) -> None:
+        self._wide, self._narrow = wide, narrow
+
+    def get_inputs(self) -> Sequence[Any]:
+        return self._wide.get_inputs()
+
+    def get_outputs(self) -> Sequence[Any]:
+        return self._wide.get_outputs()
+
+    def run(self, names: Sequence[str] | None, feeds: Any) -> list[Any]:
+        return (self._narrow if crowded() else self._wide).run(names, feeds)
 
 
 class Bucketed:

@@ -19,9 +19,11 @@ from models.calibration import RateOutOfRange
 from models.golden import GoldenMismatch, check
 from models.quality import QualityCalibration
 from models.witness import NormDisagrees
+from service import telemetry
 from service.access import Access, Keyring
 from service.batching import Batcher
 from service.budget import PixelBudget
+from service.cores import Cores
 from service.detection import Detector
 from service.embedding import Recognizer
 from service.engine import hardware_of, open_recognizer
@@ -34,7 +36,6 @@ from service.onnx import open_on
 from service.pipeline import Pipeline
 from service.scenes import Locator
 from service.settings import Settings
-from service.telemetry import MODEL
 
 log = logging.getLogger("service")
 
@@ -70,7 +71,7 @@ def open_networks(settings: Settings) -> Networks:
         _check_norm(recognizer, bundle)
     except (GoldenMismatch, NormDisagrees, BundleRefused) as error:
         raise BundleRefused(f"{settings.bundle}: {error}") from error
-    MODEL.labels(bundle.manifest.id, settings.provider).set(1)
+    telemetry.loaded(bundle.manifest, settings.provider)
     return Networks(bundle, detector, recognizer)
 
 
@@ -97,7 +98,7 @@ def open_runtime(settings: Settings) -> Iterator[Runtime]:
     """Opens the networks, then the gallery; closes the gallery. Raises StartupError."""
     access = open_access(settings)
     networks = open_networks(settings)
-    _check_rates(settings, networks.bundle)
+    check_rates(settings, networks.bundle)
     if warning := uncalibrated(networks.bundle):
         log.warning(warning)
     manifest, following = networks.bundle.manifest, _next(settings, networks.bundle)
@@ -122,7 +123,7 @@ def _next(settings: Settings, bundle: Bundle) -> Networks | None:
     networks = open_networks(settings.model_copy(update={"bundle": settings.next_bundle}))
     if networks.bundle.manifest.id == bundle.manifest.id:
         raise StartupError("FACE_NEXT_BUNDLE is the same model as FACE_BUNDLE; unset it.")
-    _check_rates(settings, networks.bundle)
+    check_rates(settings, networks.bundle)
     return networks
 
 
@@ -130,7 +131,7 @@ def open_access(settings: Settings) -> Access:
     """The access keys. Raises StartupError where everybody on the network could do everything."""
     given = None if settings.admin_key_file is None else _admin_key(settings.admin_key_file)
     access = Access(Keyring(settings.data_dir, key_source(settings).key), given)
-    exposed = not access.closed and not _is_loopback(settings.host)
+    exposed = not access.closed and not is_loopback(settings.host)
     if exposed and not settings.allow_anonymous:
         raise StartupError(
             f"There is no access key, and {settings.host} is not this machine alone: create one with"
@@ -144,7 +145,7 @@ def unguarded(runtime: Runtime) -> str | None:
     if runtime.access.closed:
         return None
     host = runtime.settings.host
-    where = "on this machine" if _is_loopback(host) else f"who reaches {host}"
+    where = "on this machine" if is_loopback(host) else f"who reaches {host}"
     return f"no access key: everybody {where} may do everything; 'adaface keys create' makes one"
 
 
@@ -162,7 +163,7 @@ def _admin_key(path: Path) -> str:
     return token
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -179,7 +180,7 @@ def key_source(settings: Settings) -> KeySource:
     )
 
 
-def _check_rates(settings: Settings, bundle: Bundle) -> None:
+def check_rates(settings: Settings, bundle: Bundle) -> None:
     """A default rate nobody is calibrated for would fail every request that relies on it."""
     if (scores := bundle.manifest.score) is None:
         return
@@ -259,13 +260,12 @@ async def open_pipeline(
     """The pipeline with its threads; leaving finishes what was accepted."""
     budget = PixelBudget(settings.max_pixels_in_flight)
     locator = Locator(detector, Limits(max_pixels=settings.max_pixels), budget)
-    queue, workers = 4 * settings.max_requests, settings.compute_threads
-    embedding = (
-        workers if settings.provider == "cpu" else 1
-    )  # an accelerator's session has one owner
-    locate = Batcher(locator.each, max_batch=1, max_queue=queue, workers=workers, name="image")
+    queue, cores = 4 * settings.max_requests, Cores(settings.compute_threads)
+    owner = cores if settings.provider == "cpu" else Cores(1)  # an accelerator's session has one
+    locate = Batcher(locator.each, cores, max_batch=1, max_queue=queue, name="detector")
     embed = Batcher(
-        recognizer.each, max_batch=settings.max_batch, max_queue=queue, workers=embedding
+        recognizer.each, owner, max_batch=settings.max_batch, max_queue=queue, name="recognizer"
     )
-    async with embed, locate:  # left in reverse: what is located is still embedded
+    # Embedding is served first, as what is nearly finished; left in reverse, it is closed last.
+    async with embed, locate:
         yield Pipeline(locator, locate, embed, quality, settings.fmr)

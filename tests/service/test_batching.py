@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.batching import LANES, Batcher, Lane, Urgency
+from service.cores import Cores
 from service.errors import DeadlineExceeded, Overloaded
 
 BULK = Urgency("bulk")
@@ -66,7 +67,7 @@ def test_every_caller_gets_its_own_answers_in_order(
 ) -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=size, max_queue=1000, workers=workers) as batcher:
+        async with Batcher(model, Cores(workers), max_batch=size, max_queue=1000) as batcher:
             answers = await asyncio.gather(*map(batcher, calls))
         assert answers == [[2 * item for item in call] for call in calls]
         assert all(len(batch) <= size for batch in model.batches)
@@ -93,7 +94,7 @@ def test_members_that_leave_fail_or_are_late_never_touch_their_neighbors(
 ) -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=size, max_queue=100, workers=workers) as batcher:
+        async with Batcher(model, Cores(workers), max_batch=size, max_queue=100) as batcher:
             model.go.clear()
             busy = [asyncio.create_task(batcher([1000 + n])) for n in range(workers)]
             await _until(model, workers)
@@ -137,7 +138,7 @@ def _check(n: int, caller: Member, answer: object, model: Model) -> None:
 def test_what_queued_while_the_model_was_busy_becomes_one_batch() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=8, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=8, max_queue=100) as batcher:
             model.go.clear()
             first = asyncio.create_task(batcher([1]))
             await _until(model, 1)
@@ -153,7 +154,7 @@ def test_what_queued_while_the_model_was_busy_becomes_one_batch() -> None:
 def test_what_waits_is_spread_over_the_workers_that_are_free() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=4, max_queue=100, workers=2) as batcher:
+        async with Batcher(model, Cores(2), max_batch=4, max_queue=100) as batcher:
             assert await batcher(range(6)) == [0, 2, 4, 6, 8, 10]
         assert sorted(model.batches) == [[0, 1, 2], [3, 4, 5]]
 
@@ -163,7 +164,7 @@ def test_what_waits_is_spread_over_the_workers_that_are_free() -> None:
 def test_an_interactive_caller_waits_for_the_running_bulk_batch_only() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=2, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=2, max_queue=100) as batcher:
             model.go.clear()
             imported = [asyncio.create_task(batcher([n], BULK)) for n in range(10)]
             await _until(model, 1)
@@ -180,7 +181,7 @@ def test_an_interactive_caller_waits_for_the_running_bulk_batch_only() -> None:
 def test_a_full_bulk_lane_refuses_no_interactive_caller() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=2) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=2) as batcher:
             model.go.clear()
             imported = [asyncio.create_task(batcher([n], BULK)) for n in range(3)]
             await _until(model, 1)
@@ -198,7 +199,7 @@ def test_a_full_bulk_lane_refuses_no_interactive_caller() -> None:
 def test_a_deadline_that_has_passed_costs_nothing() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=100) as batcher:
             with pytest.raises(DeadlineExceeded):
                 await batcher([1], Urgency(deadline=monotonic()))
         assert model.batches == []
@@ -209,7 +210,7 @@ def test_a_deadline_that_has_passed_costs_nothing() -> None:
 def test_a_caller_learns_at_its_deadline_that_the_model_is_stuck() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=100) as batcher:
             model.go.clear()
             with pytest.raises(DeadlineExceeded):  # while its batch is running
                 await batcher([1], Urgency(deadline=monotonic() + 0.01))
@@ -222,7 +223,9 @@ def test_a_caller_learns_at_its_deadline_that_the_model_is_stuck() -> None:
 def test_a_model_with_too_few_outputs_fails_its_callers_and_goes_on() -> None:
     async def main() -> None:
         outputs = iter([[], [1]])
-        async with Batcher(lambda _: next(outputs), max_batch=1, max_queue=100) as batcher:
+        async with Batcher(
+            lambda _: next(outputs), Cores(1), max_batch=1, max_queue=100
+        ) as batcher:
             with pytest.raises(ValueError, match="0 outputs for 1 items"):
                 await batcher([1])
             assert await batcher([2]) == [1]
@@ -238,7 +241,7 @@ def test_whatever_a_model_raises_reaches_its_caller_and_nobody_else(error: BaseE
         return items
 
     async def main() -> None:
-        async with Batcher(model, max_batch=4, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=4, max_queue=100) as batcher:
             bad, good = await asyncio.gather(batcher([1]), batcher([2]), return_exceptions=True)
             assert isinstance(bad, RuntimeError | TimeoutError)
             assert str(error.args[0]) in str(bad)
@@ -249,7 +252,7 @@ def test_whatever_a_model_raises_reaches_its_caller_and_nobody_else(error: BaseE
 
 def test_one_failing_item_fails_the_call_it_came_with() -> None:
     async def main() -> None:
-        async with Batcher(Model(), max_batch=8, max_queue=100) as batcher:
+        async with Batcher(Model(), Cores(1), max_batch=8, max_queue=100) as batcher:
             bad, good = await asyncio.gather(
                 batcher([1, -1, 2, -2]), batcher([3, 4]), return_exceptions=True
             )
@@ -262,7 +265,7 @@ def test_one_failing_item_fails_the_call_it_came_with() -> None:
 def test_a_full_queue_refuses_at_once_and_says_when_to_return() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=2) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=2) as batcher:
             model.go.clear()
             busy = asyncio.create_task(batcher([0]))
             await _until(model, 1)
@@ -281,7 +284,7 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_return() -> None:
 def test_those_who_left_make_room_for_others() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=2) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=2) as batcher:
             model.go.clear()
             busy = asyncio.create_task(batcher([0]))
             await _until(model, 1)
@@ -301,7 +304,7 @@ def test_those_who_left_make_room_for_others() -> None:
 def test_the_backlog_grows_with_what_waits() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=100) as batcher:
             assert batcher.backlog == 0
             await batcher([1])
             model.go.clear()
@@ -320,7 +323,7 @@ def test_the_backlog_grows_with_what_waits() -> None:
 def test_closing_finishes_what_was_accepted() -> None:
     async def main() -> None:
         model = Model()
-        async with Batcher(model, max_batch=1, max_queue=100) as batcher:
+        async with Batcher(model, Cores(1), max_batch=1, max_queue=100) as batcher:
             calls = [asyncio.create_task(batcher([n])) for n in range(5)]
             await asyncio.sleep(0)
         assert [await call for call in calls] == [[2 * n] for n in range(5)]
