@@ -20,6 +20,7 @@ from service.pipeline import FaceFeatures
 from service.rendering import Document, Format, face
 from service.runtime import Service
 from service.site_calibration import SiteCalibration
+from service.telemetry import decided
 
 
 def poor(found: Sequence[FaceFeatures | None], least: float) -> bool:
@@ -41,6 +42,7 @@ def verification(
     similarity = round(float(np.clip(source.embedding @ target.embedding, -1, 1)), 6)
     in_doubt = poor([source.face, target.face], service.settings.min_quality)
     decision = compared(similarity, point, poor=in_doubt)
+    decided("verify", decision.outcome, similarity)
     return {
         "similarity": similarity,
         "decision": decision.outcome,
@@ -110,6 +112,7 @@ def identified(search: Search, found: Found, near: Sequence[gallery.Candidate]) 
     told = near[:1] if search.query.assignment == "unique" else near[: search.query.limit]
     candidates = [_candidate(search.scores, each) for each in told]
     first = candidates[0] if candidates else {"similarity": None, "probability": None}
+    decided("identify", decision.outcome, first["similarity"])
     return {
         "face": None if found.face is None else face(found.face, search.query.embedding),
         "fused": [face(each, search.query.embedding) for each in found.fused],

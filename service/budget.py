@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from service.telemetry import MOST_PIXELS, PIXELS
+
 
 class PixelBudget:
     """Bounds the decoded pixels of all workers together.
@@ -17,6 +19,7 @@ class PixelBudget:
 
     def __init__(self, total: int) -> None:
         self._total, self._held = total, 0
+        MOST_PIXELS.set(total)
         self._changed = threading.Condition()
         self._next = (
             threading.Lock()
@@ -28,9 +31,11 @@ class PixelBudget:
         with self._next, self._changed:
             self._changed.wait_for(lambda: self._held == 0 or self._held + pixels <= self._total)
             self._held += pixels
+        PIXELS.inc(pixels)
         try:
             yield
         finally:
+            PIXELS.dec(pixels)
             with self._changed:
                 self._held -= pixels
                 self._changed.notify_all()

@@ -16,6 +16,7 @@ from service.fusion import Norms, Vectors, against_the_rest, fused
 from service.gallery import Candidate, Person, Sampled
 from service.points import search_point
 from service.runtime import Service
+from service.telemetry import stage
 
 # A face fits a person unless one stranger in ten would be as much like them: that finds nine of ten
 # photographs of somebody else, and asks about three of a hundred of the right person's.
@@ -116,13 +117,14 @@ def check_duplicates(
     if (point := _point(service, new.collection)) is None:
         return
     probes = new.vectors if mixed else fused(new.vectors, new.norms)[np.newaxis]
-    near = service.gallery.search(
-        new.collection,
-        probes,
-        _CANDIDATES,
-        least=point.threshold,
-        bundle=service.bundle.manifest.id,
-    )
+    with stage("search"):
+        near = service.gallery.search(
+            new.collection,
+            probes,
+            _CANDIDATES,
+            least=point.threshold,
+            bundle=service.bundle.manifest.id,
+        )
     alike = _likeness(probes, own)
     found = [
         _told(each.person, each.similarity)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from models.components import Components
 from models.quality import WORKING_FMR, QualityCalibration
+from service import tracing
 from service.batching import SOON, Batcher, Urgency
 from service.detection import Detection
 from service.errors import NoFaceFound, ServiceError, SeveralFacesFound
 from service.scenes import Crop, Located, Locator, Photograph, Scene, Selection, Times
-from service.telemetry import observe
+from service.telemetry import observe, read
 
 __all__ = ["Crop", "FaceFeatures", "Pipeline", "Quality", "Reading", "Selection", "Urgency"]
 
@@ -100,6 +101,11 @@ class Pipeline:
         return self._locate.alive and self._embed.alive
 
     @property
+    def queued(self) -> dict[str, dict[str, int]]:
+        """Items that wait for each network, by lane."""
+        return {"detector": self._locate.queued, "recognizer": self._embed.queued}
+
+    @property
     def backlog(self) -> float:
         """The seconds that a new interactive image would wait, by the pace so far."""
         return self._locate.backlog + self._embed.backlog
@@ -118,6 +124,7 @@ class Pipeline:
         observe("queue", waited)
         times = {"queue": 1000 * waited, **scene.milliseconds}
         faces = await self._featured(scene.faces, urgency, times)
+        read(face.quality.score for face in faces)
         return Reading(scene.width, scene.height, faces, scene.truncated, times)
 
     async def each(
@@ -152,7 +159,8 @@ class Pipeline:
         if not faces:
             return []
         started = perf_counter()
-        answers = await self._embed([face.crop for face in faces], urgency)
+        with tracing.span("embed"):
+            answers = await self._embed([face.crop for face in faces], urgency)
         spent = perf_counter() - started
         times["embed"] = 1000 * spent
         observe("embed", spent)

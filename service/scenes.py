@@ -14,9 +14,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.context import Context
 
 from models.alignment import CROP_SIZE, DegenerateLandmarks, align, density
 from models.components import Components, components
+from service import tracing
 from service.budget import PixelBudget
 from service.detection import Detection, Detector
 from service.errors import NotAligned
@@ -71,11 +73,12 @@ class Scene:
 
 
 class Photograph(NamedTuple):
-    """Image bytes that `admitted` let in, and which faces are wanted of them."""
+    """Image bytes that `admitted` let in, which faces are wanted of them, and whose trace it is."""
 
     body: bytes
     head: Header
     selection: Selection
+    place: Context | None
 
 
 class Locator:
@@ -96,11 +99,15 @@ class Locator:
                 f"An aligned crop is {CROP_SIZE}x{CROP_SIZE} pixels, this image is {head.width}x"
                 f"{head.height}; leave aligned=true out to have the face found."
             )
-        return Photograph(body, head, selection)
+        return Photograph(body, head, selection, tracing.here())
 
     def each(self, photographs: Sequence[Photograph]) -> list[Scene]:
         """The scene of each: the shape a Batcher runs. Raises UndecodableImage."""
-        return [self(photograph) for photograph in photographs]
+        scenes = []
+        for photograph in photographs:
+            with tracing.below(photograph.place):
+                scenes.append(self(photograph))
+        return scenes
 
     def __call__(self, photograph: Photograph) -> Scene:
         """What a photograph shows. Raises UndecodableImage."""
@@ -109,7 +116,7 @@ class Locator:
             with self._decoded(photograph, 1, times) as image:
                 faces = [Located(image, None, components(image))]
             return Scene(CROP_SIZE, CROP_SIZE, faces, truncated=False, milliseconds=times)
-        _, head, selection = photograph
+        _, head, selection, _ = photograph
         found, faces = self._located(photograph, times)
         wide, high = (
             (head.height, head.width) if head.orientation > 4 else (head.width, head.height)
@@ -169,7 +176,8 @@ def _cut(image: Image, face: Detection, reduced: Reduction) -> Located | None:
 def _timed(times: Times, stage: str) -> Iterator[None]:
     """Adds the time to the stage's; a second decoding is part of decoding."""
     started = perf_counter()
-    yield
+    with tracing.span(stage):
+        yield
     spent = perf_counter() - started
     times[stage] = times.get(stage, 0.0) + 1000 * spent
     observe(stage, spent)

@@ -16,6 +16,7 @@ from types import FrameType
 
 import uvicorn
 
+from service import logs, tracing
 from service.app import create_app
 from service.connection import Connection
 from service.errors import AddressInUse, StartupError
@@ -36,14 +37,16 @@ def serve(settings: Settings) -> None:
     Raises StartupError where the address, the bundle or the data directory cannot be used.
     """
     started = perf_counter()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logs.configure(settings.log_level, settings.log_format)
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn drains, then raises the signal again for whoever handled it before: us. Leaving
         # by an exception closes the gallery; the default would end the process on the spot.
         signal.signal(number, lambda *_: sys.exit(0))
-    with bound(settings.host, settings.port) as listener, open_runtime(settings) as runtime:
+    with (
+        tracing.running(),
+        bound(settings.host, settings.port) as listener,
+        open_runtime(settings) as runtime,
+    ):
         address = ":".join(str(part) for part in listener.getsockname()[:2])
         bundle = runtime.networks.bundle.manifest.id
         if warning := unguarded(runtime):
@@ -83,7 +86,7 @@ def _run(runtime: Runtime, listener: socket.socket) -> None:
         create_app(runtime, health),
         http=Connection,
         lifespan="on",
-        access_log=runtime.settings.log_level == "debug",
+        access_log=False,  # its lines have paths and queries; ours have routes
         log_level="warning",
         log_config=None,
         server_header=False,

@@ -135,7 +135,12 @@ class Settings(BaseSettings):
         "behind a load balancer.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Verbosity."
+        "info",
+        description="Verbosity; `debug` has a line for each probe and each request without a key, too.",
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto",
+        description="How log lines are written to standard output: `auto` is JSON, and text on a terminal.",
     )
 
     @property

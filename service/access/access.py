@@ -55,14 +55,15 @@ class Access:
         active = [key for key in self._keys.values() if key.state(self._clock()) == "active"]
         return len(active) + (self._given is not None)
 
-    def admit(self, token: str | None, needed: Collection[str]) -> None:
+    def admit(self, token: str | None, needed: Collection[str]) -> str | None:
         """Lets a request pass that needs one of the scopes `needed`, or any key if there are none.
 
+        The id of the key: zeros for the one that was given, None while everybody may do everything.
         Raises Unauthenticated and Forbidden. Takes the same time for every token that is wrong.
         """
         self._refresh()
         if not self._closed:
-            return
+            return None
         if token is None:
             raise Unauthenticated(
                 "Send an access key, as X-API-Key: KEY or as Authorization: Bearer KEY."
@@ -73,6 +74,7 @@ class Access:
                 f"The access key {key.name!r} lacks the scope {' or '.join(needed)}, which this"
                 " operation needs; ask for a key that has it."
             )
+        return key.id
 
     def known(self, token: str | None) -> str | None:
         """The id of the key that a token claims to be, if there is such a key: fit for a log."""

@@ -19,7 +19,7 @@ from service.gallery.changes import changed, check_match
 from service.gallery.contents import Label, written
 from service.gallery.encryption import new_secret
 from service.gallery.erasures import Erasures
-from service.gallery.protocol import Collection, CollectionSettings, Metadata, Page
+from service.gallery.protocol import Collection, CollectionSettings, Metadata, Page, Sizes
 from service.gallery.rows import COLLECTION, CollectionRow
 from service.gallery.sealing import Damaged
 from service.gallery.slots import Slots
@@ -96,6 +96,10 @@ class Collections:
         select = f"{COLLECTION} WHERE TRUE"
         where = Listing("collections", select, "c.key", CollectionRow, after, limit)
         return self.tables.page(where, self._opened)
+
+    def sizes(self) -> Sizes:
+        query = "SELECT count(*), total(person_count), total(face_count) FROM collections"
+        return Sizes(*map(int, self.tables.all(query)[0]))
 
     def rows(self) -> list[CollectionRow]:
         return [CollectionRow(*row) for row in self.tables.all(COLLECTION)]

@@ -59,6 +59,7 @@ class LocalGallery:
         self._store = store
         self.renewals = Renewals(store)
         self.samples = Samples(store)
+        self.sizes = store.sizes
         self._sweeping = Sweeping(self.sweep, _SWEEP)
 
     @classmethod

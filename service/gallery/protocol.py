@@ -26,6 +26,7 @@ from service.gallery.values import (
     Person,
     PersonFilter,
     Replayed,
+    Sizes,
     Vectors,
     contains,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Person",
     "PersonFilter",
     "Replayed",
+    "Sizes",
     "Vectors",
     "contains",
 ]
@@ -223,6 +225,10 @@ class Gallery(Protocol):
     @property
     def building(self) -> int:
         """How many collections are being read and cannot be searched yet; never blocks."""
+        ...
+
+    def sizes(self) -> Sizes:
+        """Of all collections; from counters, so that nothing is scanned."""
         ...
 
     @property

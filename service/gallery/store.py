@@ -18,7 +18,7 @@ from service.gallery.erasures import Erasures
 from service.gallery.faces import features, mismatch
 from service.gallery.indexes import Indexes
 from service.gallery.ledger import FILE, Ledger
-from service.gallery.protocol import Backup, NewFace
+from service.gallery.protocol import Backup, NewFace, Sizes
 from service.gallery.records import Records
 from service.gallery.rows import CollectionRow
 from service.gallery.slots import Slots
@@ -81,6 +81,11 @@ class Store:
                 with self.database.exclusive:
                     self.indexes.follow(*error.person)
             raise
+
+    def sizes(self) -> Sizes:
+        """As the protocol of the gallery says."""
+        with self.reading() as records:
+            return records.collections.sizes()
 
     def remove(self, change: Callable[[Records], T]) -> T:
         """Commits a deletion; on a full disk in the room that is kept for it."""

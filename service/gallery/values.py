@@ -220,6 +220,14 @@ class Candidate:
     similarity: float
 
 
+class Sizes(NamedTuple):
+    """How much a gallery holds."""
+
+    collections: int
+    persons: int
+    faces: int
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a listing and the cursor that asks for the next, None at the end."""

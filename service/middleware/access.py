@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from time import monotonic
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access import Access
 from service.errors import Forbidden, Unauthenticated
-from service.middleware.refusal import header, refuse
+from service.exchange import current
+from service.middleware.refusal import Refusals, header, refuse
 from service.telemetry import REFUSED
 
 log = logging.getLogger("service")
 DISCARDED: Final = 65_536  # bytes of a stranger's body that are read and dropped
-QUIET: Final = 10.0  # seconds between two lines about refusals, or guessing would fill the disk
 _BEARER: Final = b"bearer "
 
 
@@ -34,34 +33,34 @@ class AccessKeys:
         needed: Callable[[Scope], Collection[str] | None],
     ) -> None:
         self.app, self._access, self._needed = app, access, needed
-        self._refused, self._told = 0, -QUIET
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or (needed := self._needed(scope)) is None:
             return await self.app(scope, receive, send)
         token = presented(scope)
         try:
-            self._access.admit(token, needed)
+            key = self._access.admit(token, needed)
         except (Unauthenticated, Forbidden) as error:
             REFUSED.labels(error.slug()).inc()
             self._tell(error, scope, token)
             return await refuse(error, scope, receive, send, discard=DISCARDED)
+        if (exchange := current()) is not None:
+            exchange.key = key
         return await self.app(scope, receive, send)
 
     def _tell(self, error: Exception, scope: Scope, token: str | None) -> None:
         """One line about all refusals since the last; the token itself is never written."""
-        self._refused += 1
-        if monotonic() - self._told < QUIET:
+        if not (count := self._refusals.due()):
             return
         where, key = (scope.get("client") or ("unknown",))[0], self._access.known(token)
         log.warning(
             "%d refused for their access keys, the last from %s with %s: %s",
-            self._refused,
+            count,
             where,
             f"key {key}" if key else "an unknown key" if token else "no key",
             type(error).__name__,
         )
-        self._refused, self._told = 0, monotonic()
 
 
 def presented(scope: Scope) -> str | None:

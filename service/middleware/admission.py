@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -9,9 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import Overloaded
 from service.middleware.gate import Gate, Place
-from service.middleware.refusal import refuse
+from service.middleware.refusal import Refusals, refuse
 from service.telemetry import ACTIVE, LIMIT, REFUSED
 
+log = logging.getLogger("service")
 PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -20,6 +22,7 @@ class Admission:
 
     def __init__(self, app: ASGIApp, *, gate: Callable[[Scope], Gate]) -> None:
         self.app, self._gate = app, gate
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBES:
@@ -30,6 +33,8 @@ class Admission:
             place = gate.enter()
         except Overloaded as error:
             REFUSED.labels("overloaded").inc()
+            if count := self._refusals.due():
+                log.warning("%d refused for overload; %d may be in progress", count, gate.limit)
             return await refuse(error, scope, receive, send)
         ACTIVE.inc()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -14,6 +15,22 @@ from service.problems import response
 KEPT: Final = 1_000_000  # bytes; a connection with less to come is worth keeping
 DISCARDED: Final = 16_000_000  # bytes of a refused body that are read and dropped
 LINGER: Final = 2.0  # seconds
+QUIET: Final = 10.0  # seconds between two lines about refusals, or a flood would fill the disk
+
+
+class Refusals:
+    """Counts refusals, and says when it is time for a line about them."""
+
+    def __init__(self) -> None:
+        self._count, self._told = 0, -QUIET
+
+    def due(self) -> int:
+        """Counts one more: how many there were since the last line, where one is due, else 0."""
+        self._count += 1
+        if (now := monotonic()) - self._told < QUIET:
+            return 0
+        count, self._count, self._told = self._count, 0, now
+        return count
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

@@ -1,8 +1,8 @@
 """Bad access keys beside a client with a good one: `python -m tests.benchmarks.keys`.
 
-1,000 guesses a second come on a clock, however fast they are refused. A client with a key asks for
+1,100 guesses a second come on a clock, however fast they are refused. A client with a key asks for
 embeddings one after the other, in turns with and without the guesses, so that the machine's own
-noise is in both. Bars: all guesses are refused in their time; the client's p99 grows by at most a half.
+noise is in both. Bars: 1,000 guesses a second are refused, all of them with 401; the client's p99 grows by at most a half.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from tests import photographs
 from tests.service.serving import server
 
-RATE, SECONDS, TURNS, CONNECTIONS = 1000, 5.0, 4, 20
+RATE, SECONDS, TURNS, CONNECTIONS = 1100, 5.0, 4, 20
+BAR, SLOWER = 1000, 1.5  # guesses refused a second; the client's p99 beside them, of that without
 
 
 async def answer(reader: asyncio.StreamReader) -> int:
@@ -84,9 +85,10 @@ def main() -> int:
     alone, beside = (float(np.quantile(spent[each], 0.99)) for each in (False, True))
     rate = len(refused) / (TURNS * SECONDS)
     print(
-        f"keys: {rate:.0f} bad keys refused a second; p99 of /embed {alone:.1f} ms alone, {beside:.1f} ms"
+        f"keys: refused-per-second={rate:.0f} p99-alone={alone:.1f}ms p99-beside={beside:.1f}ms"
+        f" ratio={beside / alone:.2f} requests={len(spent[False])}+{len(spent[True])}"
     )
-    return int(set(refused) != {401} or rate < 0.95 * RATE or beside > 1.5 * alone)
+    return int(set(refused) != {401} or rate < BAR or beside > SLOWER * alone)
 
 
 if __name__ == "__main__":

@@ -7,26 +7,19 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import compose_spec
 import cv2
-import httpx
 import pytest
 import yaml
 
 from service.documents import ROOT
-from tests import photographs
 
 DOCKER = ROOT / "docker"
 HADOLINT = Path(sys.executable).parent / "hadolint"
-PROMQL = {
-    "sum", "by", "rate", "deriv", "histogram_quantile", "le", "instance", "label_values",
-    "up", "job", "status", "route", "reason", "stage", "gate",
-}  # fmt: skip
 
 
 def pins(name: str) -> dict[str, str]:
@@ -163,39 +156,6 @@ def test_what_is_mounted_is_there() -> None:
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert not source.startswith(".") or (ROOT / source).exists()
-
-
-def expressions() -> Iterator[str]:
-    """Every query of the dashboard and of the alerts."""
-    board = json.loads((DOCKER / "grafana" / "dashboards" / "adaface.json").read_text())
-    yield from (target["expr"] for panel in board["panels"] for target in panel["targets"])
-    yield from (each["query"]["query"] for each in board["templating"]["list"])
-    alerts = yaml.safe_load((DOCKER / "alerts.yml").read_text())
-    yield from (rule["expr"] for group in alerts["groups"] for rule in group["rules"])
-
-
-def test_queries_and_alerts_name_only_metrics_that_there_are(client: httpx.Client) -> None:
-    client.get("/nowhere")
-    exposed = set(re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE))
-    seen = set()
-    for expression in expressions():
-        bare = re.sub(r'"[^"]*"|\[[^]]*\]', "", expression)
-        for word in set(re.findall(r"[a-z_]{2,}", bare)) - PROMQL:
-            assert re.sub("_(bucket|count|sum)$", "", word) in exposed, (word, expression)
-            seen.add(word)
-    assert len(seen) >= 10
-
-
-def test_queries_ask_for_labels_that_there_are(client: httpx.Client) -> None:
-    soon = {"X-Deadline-Seconds": "0.0001", "Content-Type": "image/jpeg"}
-    late = client.post("/detect", content=photographs.astronaut(), headers=soon)
-    assert late.status_code == 504
-    text = client.get("/metrics").text
-    labels = {
-        name for each in re.findall(r"\{(.*)\}", text) for name in re.findall(r"(\w+)=", each)
-    }
-    asked = {name for each in expressions() for name in re.findall(r"(\w+)=~?\"", each)}
-    assert asked - labels <= {"instance", "job"}  # which Prometheus adds
 
 
 def test_prometheus_sends_the_key_it_is_given() -> None:

@@ -54,7 +54,7 @@ def test_it_starts_and_says_so_in_one_line(plain: Server, bundle: Path) -> None:
     [line] = [
         line
         for line in plain.log.read_text().splitlines()
-        if "WARNING" in line and "calibrat" in line
+        if json.loads(line)["level"] == "warning" and "calibrat" in line
     ]
     assert bundles.load(bundle).manifest.id in line
     assert f"adaface calibrate {bundle} --images" in line
