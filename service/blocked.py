@@ -66,7 +66,9 @@ def _images(graph: GraphProto) -> set[str]:
 
 
 def _by_channel(slopes: Slopes) -> bool:
-    return slopes.dtype == np.float32 and slopes.ndim >= 3 and slopes.shape[-3] == slopes.size
+    """Whether there is a slope for each channel; a single one is for all, however many there are."""
+    by_channel = slopes.ndim >= 3 and slopes.shape[-3] == slopes.size > 1
+    return by_channel and slopes.dtype == np.float32
 
 
 def _written(graph: GraphProto, node: NodeProto, slopes: Slopes) -> Iterator[NodeProto]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ Lane = Literal["interactive", "bulk"]
 LANES: Final[tuple[Lane, ...]] = ("interactive", "bulk")  # in the order they are served
 Answer = TypeVar("Answer")
 
+log = logging.getLogger("service")
 _counting = Lock()
 _working = 0
 
@@ -43,12 +45,15 @@ class Cores:
 
     def join(self, stage: Stage) -> None:
         """Adds a stage, to be served after those that joined before."""
-        self._stages.append(stage)
+        with self.turn:
+            self._stages.append(stage)
 
     def leave(self, stage: Stage) -> None:
-        """The last one to leave ends the threads."""
-        self._stages.remove(stage)
-        if not self._stages:
+        """The last one to leave ends the threads, whose end takes a turn of theirs."""
+        with self.turn:
+            self._stages.remove(stage)
+            last = not self._stages
+        if last:
             self._pool.shutdown()
 
     def run(self, work: Callable[[], Answer]) -> Future[Answer]:
@@ -67,9 +72,16 @@ class Cores:
             with _working_too():
                 return work()
         finally:
+            self._freed()
+
+    def _freed(self) -> None:
+        """Looks for more work; that there can be none must not cost the callers of what is done."""
+        try:
             with self.turn:
                 self.free += 1
                 self.dispatch()
+        except Exception:
+            log.exception("a core could not be given work")
 
 
 def crowded() -> bool:

@@ -74,7 +74,9 @@ def _wanted(bundle: Bundle, settings: Settings) -> bool:
 
 def _winograd(bundle: Bundle, settings: Settings, reference: Recognizer) -> Recognizer:
     if not installed():
-        raise Unconvertible("it is not installed, pip install adaface-service[winograd] does it")
+        raise Unconvertible(
+            "it is not installed, pip install --no-deps -r requirements/image-cpu.txt does it"
+        )
     from service.winograd.network import Winograd  # ncnn is an extra
 
     digest = bundle.manifest.files[bundles.RECOGNIZER]

@@ -18,6 +18,7 @@ class Exchange:
     status: int = LEFT
     faces: int = 0  # that were read
     key: str | None = None  # the id of the access key
+    public: bool = False  # asks for what takes no key
 
 
 _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)

@@ -1,7 +1,8 @@
 """How the service's log reads: for people on a terminal, as JSON lines anywhere else.
 
 A line may hold ids of requests and access keys, and of collections and persons where something is
-wrong with them; never a name, an image, a number of a face, or the query of a request.
+wrong with them; never a name, an image, a number of a face, or the query of a request. What fails
+unforeseen is written with its traceback, and says what its exception says.
 """
 
 from __future__ import annotations
@@ -15,26 +16,28 @@ import orjson
 
 from service import tracing
 from service.exchange import UNMATCHED, Exchange, current
+from service.writer import Writer
 
 Form = Literal["auto", "json", "text"]
 access: Final = logging.getLogger("service.access")
-# What is asked every few seconds, and what is refused at the door, which one line in ten seconds sums
-# up: a log must not be filled by those who have no key, nor by a flood.
-_QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+# What everybody may ask for, what Prometheus asks every few seconds, and what is refused at the door,
+# which one line in ten seconds sums up: neither strangers nor a flood may fill a log.
+_METRICS: Final = "/metrics"
 _REFUSED: Final = frozenset({(UNMATCHED, 401), (UNMATCHED, 503)})
 
 
 def configure(level: str, form: Form, stream: IO[str] = sys.stdout) -> None:
     """Sends all log lines of the process to `stream`."""
     as_text = form == "text" or (form == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = Writer(stream)
     handler.setFormatter(Text() if as_text else Json())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
 def tell(exchange: Exchange, method: str, route: str, seconds: float) -> None:
     """Writes the one line about a request that was answered, or left."""
-    quiet = route in _QUIET or (route, exchange.status) in _REFUSED
+    refused = (route, exchange.status) in _REFUSED
+    quiet = exchange.public or refused or route == _METRICS
     level = logging.DEBUG if quiet else logging.INFO
     if not access.isEnabledFor(level):
         return
@@ -59,14 +62,19 @@ class Json(logging.Formatter):
         document: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": _sound(record.getMessage()),
         }
         if exchange is not None:
             document["request_id"] = exchange.id
         document |= getattr(record, "fields", {})
         if record.exc_info:
-            document["exception"] = self.formatException(record.exc_info)
+            document["exception"] = _sound(self.formatException(record.exc_info))
         return orjson.dumps(document, default=str).decode()
+
+
+def _sound(text: str) -> str:
+    """Text that JSON can hold: the name of a file need not be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class Text(logging.Formatter):

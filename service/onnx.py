@@ -53,13 +53,24 @@ def open_on(model: Path, hardware: Hardware) -> Session:
     On a CPU with several threads it is an `Elastic` one. Raises StartupError when the file is no
     model, or when ONNX Runtime would quietly run it, or its products, on another provider.
     """
-    opened = _opened(model, hardware)
-    if hardware.provider != "cpu" or hardware.threads == 1:
+    if hardware.provider != "cpu":
+        return _opened(model, None, hardware)
+    try:
+        graph = blocked(model)
+    except Exception as error:  # what a damaged file makes protobuf raise
+        raise _unloadable(model, error) from error
+    opened = _opened(model, graph, hardware)
+    if hardware.threads == 1:
         return opened
-    return Elastic(opened, _opened(model, replace(hardware, threads=1)))
+    return Elastic(opened, _opened(model, graph, replace(hardware, threads=1)))
 
 
-def _opened(model: Path, hardware: Hardware) -> Session:
+def _unloadable(model: Path, error: Exception) -> StartupError:
+    return StartupError(f"{model} cannot be loaded by ONNX Runtime: {error}")
+
+
+def _opened(model: Path, graph: bytes | None, hardware: Hardware) -> Session:
+    """A session over `graph`, or the file itself where there is none."""
     wanted = PROVIDERS[hardware.provider]
     if wanted not in (available := onnxruntime.get_available_providers()):
         raise StartupError(
@@ -69,12 +80,11 @@ def _opened(model: Path, hardware: Hardware) -> Session:
     try:
         inputs = {} if hardware.provider == "cpu" else _inputs(model)
         kept = _keeping(model, hardware)
-        graph = blocked(model) if hardware.provider == "cpu" else None
         session = onnxruntime.InferenceSession(
             graph or str(model), session_options(kept), providers=provider_options(kept, inputs)
         )
     except Exception as error:  # ONNX Runtime raises a class of its own per cause
-        raise StartupError(f"{model} cannot be loaded by ONNX Runtime: {error}") from error
+        raise _unloadable(model, error) from error
     if session.get_providers()[0] != wanted:
         raise StartupError(
             f"{wanted} could not be started, ONNX Runtime fell back to "

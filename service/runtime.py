@@ -235,15 +235,28 @@ class Service:
         return replace(self, bundle=model.bundle, pipeline=model.pipeline)
 
 
+class Machine(NamedTuple):
+    """What all pipelines of a process share: threads that compute, and room for decoded pixels."""
+
+    cores: Cores
+    budget: PixelBudget
+
+
+def machine_of(settings: Settings) -> Machine:
+    """As much of this machine as the settings allow."""
+    return Machine(Cores(settings.compute_threads), PixelBudget(settings.max_pixels_in_flight))
+
+
 @asynccontextmanager
 async def open_service(runtime: Runtime) -> AsyncIterator[Service]:
     """The service over a runtime; leaving finishes the requests that were accepted."""
     async with AsyncExitStack() as opened:
         models: dict[str, Model] = {}
+        machine = machine_of(runtime.settings)
         for networks in (runtime.networks, runtime.following):
             if networks is not None:
                 manifest = networks.bundle.manifest
-                parts = (networks.detector, networks.recognizer, manifest.quality)
+                parts = (networks.detector, networks.recognizer, manifest.quality, machine)
                 pipeline = await opened.enter_async_context(open_pipeline(runtime.settings, *parts))
                 models[manifest.id] = Model(networks.bundle, pipeline)
         bundle, pipeline = models[runtime.networks.bundle.manifest.id]
@@ -256,11 +269,12 @@ async def open_pipeline(
     detector: Detector,
     recognizer: Recognizer,
     quality: QualityCalibration | None,
+    machine: Machine | None = None,
 ) -> AsyncIterator[Pipeline]:
-    """The pipeline with its threads; leaving finishes what was accepted."""
-    budget = PixelBudget(settings.max_pixels_in_flight)
+    """The pipeline on a machine, or on one of its own; leaving finishes what was accepted."""
+    cores, budget = machine or machine_of(settings)
     locator = Locator(detector, Limits(max_pixels=settings.max_pixels), budget)
-    queue, cores = 4 * settings.max_requests, Cores(settings.compute_threads)
+    queue = 4 * settings.max_requests
     owner = cores if settings.provider == "cpu" else Cores(1)  # an accelerator's session has one
     locate = Batcher(locator.each, cores, max_batch=1, max_queue=queue, name="detector")
     embed = Batcher(

@@ -87,7 +87,7 @@ def _run(runtime: Runtime, listener: socket.socket) -> None:
         http=Connection,
         lifespan="on",
         access_log=False,  # its lines have paths and queries; ours have routes
-        log_level="warning",
+        log_level="error",  # its warnings are a line for each stranger who speaks no HTTP
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     engine: Literal["auto", "onnxruntime", "winograd"] = Field(
         "auto",
-        description="What computes embeddings on a CPU. `winograd` needs `pip install "
-        "adaface-service[winograd]` and must agree with ONNX Runtime, which answers otherwise; `auto` "
+        description="What computes embeddings on a CPU. `winograd` needs ncnn (`pip install --no-deps -r "
+        "requirements/image-cpu.txt`) and must agree with ONNX Runtime, which answers otherwise; `auto` "
         "takes it where it is installed and the recognizer has 10 million parameters.",
     )
     threads: int = Field(0, ge=0, le=256, description="Compute threads; 0 means one per core.")

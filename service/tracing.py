@@ -150,8 +150,8 @@ def _provider(exporter: str) -> Any:
         [found] = entry_points(group="opentelemetry_traces_exporter", name=name)
     except (ImportError, ValueError) as error:
         raise StartupError(
-            f"Traces were asked for, but there is no exporter {exporter!r}: `pip install"
-            " adaface-service[tracing]`, or unset OTEL_TRACES_EXPORTER and"
+            f"Traces were asked for, but there is no exporter {exporter!r}: 'pip"
+            " install --no-deps -r requirements/image-cpu.txt' has those of OTLP, or unset OTEL_TRACES_EXPORTER and"
             " OTEL_EXPORTER_OTLP_ENDPOINT."
         ) from error
     named = Resource.create() if _is_named() else Resource.create({SERVICE_NAME: NAME})

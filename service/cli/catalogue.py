@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +40,7 @@ def list_catalogue(path: CatalogueOption = catalogues.OWN, as_json: JsonOption =
     out.print(table)
 
 
-def accept(known: Catalogue, entries: Iterable[Recognizer | Detector], *, accepted: bool) -> None:
+def accept(known: Catalogue, entries: Sequence[Recognizer | Detector], *, accepted: bool) -> None:
     """Shows the licenses of what is to be fetched, and asks. Raises PullFailed for a no."""
     for name in dict.fromkeys(each.license for each in entries):
         license_ = known.licenses[name]

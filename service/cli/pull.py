@@ -70,7 +70,7 @@ def pull_model(  # noqa: PLR0913 - one option for each thing that can be elsewhe
         typer.Option("--accept-license", "--accept-licence", help="The license is accepted."),
     ] = False,
     color: Annotated[
-        Colors | None, typer.Option(help="Colour order, for weights without their config.json.")
+        Colors | None, typer.Option(help="Color order, for weights without their config.json.")
     ] = None,
     flip_fusion: Annotated[
         bool, typer.Option("--flip-fusion", help="Add the mirror image's feature: twice the work.")
@@ -158,7 +158,9 @@ def _keep(pulled: Iterable[Pulled], where: Where) -> None:
 def _place(entry: Detector, where: Where, target: Path) -> None:
     """A detector alone, for the --detector of 'adaface models import'."""
     pulled = _fetched([entry], where)
-    shutil.copyfile(pulled[0].file, target)
+    partial = where.folder / f"{entry.name}.onnx"  # a full disk must not leave half of `target`
+    shutil.copyfile(pulled[0].file, partial)
+    partial.replace(target)
     _keep(pulled, where)
     out.print(f"{target}: sha256 {bundles.sha256(target)}", markup=False, highlight=False)
 

@@ -1,4 +1,4 @@
-"""The `FACE_*` settings: unknown, misspelt, or out of range."""
+"""The `FACE_*` settings: unknown, misspelled, or out of range."""
 
 from __future__ import annotations
 

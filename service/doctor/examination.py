@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     packages.runtimes,
     packages.pictures,
     packages.engine,
+    packages.traces,
     provider.driver,
     provider.computes,
     bundles.bundle,

@@ -26,7 +26,8 @@ def descriptors(settings: Settings) -> Findings:
             f"{wanted}: raise it with 'ulimit -n {wanted}' or LimitNOFILE=.",
         )
     else:
-        yield Finding("ok", "files", f"{limit} open files are allowed, {wanted} are enough.")
+        allowed = "Any number of" if limit == resource.RLIM_INFINITY else limit
+        yield Finding("ok", "files", f"{allowed} open files are allowed, {wanted} are enough.")
 
 
 def memory(settings: Settings) -> Findings:
@@ -59,7 +60,8 @@ def cores(settings: Settings) -> Findings:
 
 def _needed(settings: Settings) -> int:
     """6 bytes a pixel while it is decoded, see FACE_MAX_PIXELS_IN_FLIGHT; three times the networks."""
-    networks = sum(path.stat().st_size for path in settings.bundle.glob("*.onnx"))
+    bundles = [each for each in (settings.bundle, settings.next_bundle) if each is not None]
+    networks = sum(path.stat().st_size for each in bundles for path in each.glob("*.onnx"))
     in_flight = 6 * settings.max_pixels_in_flight + settings.max_body_bytes_in_flight
     return BASE + in_flight + 3 * networks
 

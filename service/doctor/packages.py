@@ -9,7 +9,9 @@ from importlib.metadata import distributions
 
 import cv2
 
+from service import tracing
 from service.doctor.finding import Finding, Findings
+from service.errors import StartupError
 from service.settings import Settings
 
 OLDEST = (3, 11)
@@ -64,9 +66,21 @@ def engine(settings: Settings) -> Findings:
         yield Finding(
             "problem",
             "engine",
-            "FACE_ENGINE=winograd needs ncnn; run 'pip install adaface-service[winograd]', or set "
-            "it to auto.",
+            "FACE_ENGINE=winograd needs ncnn; run 'pip install --no-deps -r "
+            "requirements/image-cpu.txt', or set it to auto.",
         )
+
+
+def traces(_: Settings) -> Findings:
+    """Nothing to say where no OTEL_* variable asks for them; nothing is sent."""
+    try:
+        with tracing.running():
+            asked = tracing.here() is not None
+    except StartupError as error:
+        yield Finding("problem", "traces", str(error))
+        return
+    if asked:
+        yield Finding("ok", "traces", "They go where OTEL_* says; no collector was asked.")
 
 
 def _owners(package: str) -> list[str]:

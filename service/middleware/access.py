@@ -36,7 +36,12 @@ class AccessKeys:
         self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or (needed := self._needed(scope)) is None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        exchange = current()
+        if (needed := self._needed(scope)) is None:
+            if exchange is not None:
+                exchange.public = True
             return await self.app(scope, receive, send)
         token = presented(scope)
         try:
@@ -45,7 +50,7 @@ class AccessKeys:
             REFUSED.labels(error.slug()).inc()
             self._tell(error, scope, token)
             return await refuse(error, scope, receive, send, discard=DISCARDED)
-        if (exchange := current()) is not None:
+        if exchange is not None:
             exchange.key = key
         return await self.app(scope, receive, send)
 

@@ -90,7 +90,7 @@ def _continued(remote: Remote, partial: Path, progress: Progress) -> bool:
         return True
     try:
         _append(remote, partial, had, progress)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.RequestError, httpx.InvalidURL) as error:
         if _size(partial) > had:
             return False
         raise PullFailed(_interrupted(remote, had, error)) from error
@@ -123,7 +123,7 @@ def _alone(file: BinaryIO, remote: Remote) -> None:
 
 
 def _append(remote: Remote, partial: Path, had: int, progress: Progress) -> None:
-    """Raises httpx.TransportError where the connection breaks, PullFailed for a refusal."""
+    """Raises httpx.RequestError where the connection breaks, PullFailed for a refusal."""
     headers = {**remote.headers, "Accept-Encoding": "identity"}
     if had:
         headers["Range"] = f"bytes={had}-"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from service.pull.download import Progress, Remote, checked, fetch
 from service.pull.recorded import Record, Recorded
 
 GITHUB = "https://github.com"
+# What zipfile raises for an archive that is damaged, locked, or packed in a way it does not know.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 Watch = Callable[[str], Progress]  # a progress of its own for each file
 
 
@@ -131,6 +134,8 @@ def _extracted(pack: Path, member: File, to: Path) -> str:
                 raise PullFailed(f"{pack} has no {member.name}; it is another pack.")
             with archive.open(held[member.name]) as packed, to.open("wb") as file:
                 shutil.copyfileobj(packed, file)
-    except zipfile.BadZipFile as error:
-        raise PullFailed(f"{pack} is no zip archive ({error}); fetch it again.") from error
+    except UNREADABLE as error:
+        raise PullFailed(
+            f"{pack} is no zip archive that can be read ({error}); fetch it again."
+        ) from error
     return checked(to, member.sha256, f"{member.name} in {pack.name}")

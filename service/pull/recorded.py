@@ -35,10 +35,13 @@ class Recorded:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
+        self._lock = self._read()
+
+    def _read(self) -> _Lock:
         try:
-            self._lock = _Lock.model_validate_json(self.path.read_bytes())
+            return _Lock.model_validate_json(self.path.read_bytes())
         except FileNotFoundError:
-            self._lock = _Lock()
+            return _Lock()
         except ValidationError as error:
             raise PullFailed(f"{self.path} is damaged; restore it, or delete it.") from error
 
@@ -58,6 +61,7 @@ class Recorded:
 
     def keep(self, name: str, record: Record) -> None:
         """Adds what is new; sums that are there stay. Written whole or not at all."""
+        self._lock = self._read()  # others may have been pulled while this one was
         if (old := self._lock.models.get(name)) is not None:
             record = old.model_copy(update={"files": record.files | old.files})
         self._lock.models[name] = record

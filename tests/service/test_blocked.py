@@ -85,7 +85,7 @@ def test_the_rewritten_network_answers_as_the_given_one(
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(1,), (16, 1, 5)])
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1), (16, 1, 5)])
 def test_slopes_that_are_not_one_a_channel_stay(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = network(tmp_path / "model.onnx", np.full(shape, 0.25, np.float32))
     rewritten = blocked(path)

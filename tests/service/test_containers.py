@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from service.documents import ROOT
+from tests.service.serving import Server
 
 DOCKER = ROOT / "docker"
 HADOLINT = Path(sys.executable).parent / "hadolint"
@@ -92,6 +94,20 @@ def test_the_dockerfile_keeps_its_promises() -> None:
     assert "HEALTHCHECK" in serving
 
 
+def test_the_health_check_asks_the_service_itself_on_its_port(running: Server) -> None:
+    text = (DOCKER / "Dockerfile").read_text()
+    [asked] = re.findall(r"^HEALTHCHECK [^[]+CMD (\[.*\])$", text, re.MULTILINE)
+    program, *arguments = json.loads(asked)
+    assert program == "python3"
+    port = str(running.client.base_url.port)
+    for port_, status in ((port, 0), ("9", 1)):  # nobody listens on 9
+        given = {"FACE_PORT": port_, "http_proxy": "http://127.0.0.1:9"}
+        done = subprocess.run(
+            [sys.executable, *arguments], env=given, stderr=subprocess.DEVNULL, check=False
+        )
+        assert done.returncode == status
+
+
 def test_the_build_sees_nothing_but_what_it_copies() -> None:
     shown = {
         line[1:].split("/")[0] for line in (ROOT / ".dockerignore").read_text().splitlines()
@@ -105,6 +121,21 @@ def test_the_build_sees_nothing_but_what_it_copies() -> None:
     }
     assert copied == shown
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_wheel_has_every_file_that_is_no_code() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packed = {
+        file
+        for package, patterns in tool["package-data"].items()
+        for pattern in patterns
+        for file in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    for name in ("models", "service", "training"):
+        files = {each for each in (ROOT / name).rglob("*") if each.is_file()}
+        code = {each for each in files if each.suffix in {".py", ".pyc"}}
+        assert files - code == {each for each in packed if ROOT / name in each.parents}
+        assert all((each.parent / "__init__.py").exists() for each in code if each.suffix == ".py")
 
 
 def compose() -> dict[str, Any]:

@@ -183,6 +183,16 @@ def test_beside_the_running_service_there_is_no_problem(tmp_path: Path) -> None:
     assert any("Another process" in each["says"] for each in report.found)
 
 
+@pytest.mark.parametrize(("exporter", "level"), [("pigeon", "problem"), ("otlp", "ok")])
+def test_traces_that_cannot_be_sent_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exporter: str, level: str
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", exporter)
+    report = examined(data_dir=tmp_path / "data", port=0)
+    assert report.says(level, "traces")
+    assert report.code == (level == "problem")
+
+
 def test_an_installation_that_lacks_a_library_is_one_line(tmp_path: Path) -> None:
     broken = "raise ImportError('libGL.so.1: cannot open shared object file')"
     (tmp_path / "cv2.py").write_text(broken)

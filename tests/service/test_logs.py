@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import re
 import secrets
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from service import writer
 from service.app import create_app
 from service.cli.commands import app as commands
 from service.documents import ROOT
@@ -35,8 +39,13 @@ from service.runtime import open_runtime
 from service.settings import Settings
 from tests import photographs
 from tests.service.serving import ADAFACE, PATIENCE, Server, environment, server
+from tests.service.wire import connected, received
 
 JPEG = {"Content-Type": "image/jpeg"}
+UPGRADE = (
+    b"GET /models HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n\r\n"
+)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 LINE = {"time", "level", "message", "request_id", "method", "route", "status", "ms", "faces"}
@@ -159,14 +168,20 @@ def test_keys_are_told_by_their_ids_and_strangers_do_not_fill_the_log(tmp_path: 
         for n in range(30):
             headers = {"X-API-Key": "wrong", "X-Request-ID": f"stranger-{n}"}
             assert running.client.get("/models", headers=headers).status_code == 401
-        for path in ("/livez", "/readyz"):
+        for path in ("/livez", "/readyz", "/docs", "/openapi.json"):
             assert running.client.get(path).status_code == 200
+        assert running.client.post("/docs").status_code == 405
+        for rude in (b"no HTTP\r\n\r\n", UPGRADE):
+            with connected(running) as connection:
+                connection.sendall(rude)
+                assert received(connection).status_code in {400, 401}
         assert lines(running, "by-the-file")[0]["key"] == "0" * 12
         assert lines(running, "by-the-key")[0]["key"] == token.split("_")[1]
         log = running.log.read_text()
     assert log.count("refused for their access keys") == 1
     assert log.count("stranger-") == 1  # in that one
-    assert "livez" not in log
+    assert {json.loads(line).get("route") for line in log.splitlines()} == {None, "/models"}
+    assert not [each for each in ("livez", "Invalid HTTP", "upgrade") if each in log]
     assert not [each for each in (admin, token, token.split("_")[2], "Doe") if each in log]
 
 
@@ -303,3 +318,47 @@ def test_lines_for_people_have_it_too_and_can_be_asked_for() -> None:
     *asked, unasked = told("text")
     assert all(re.search(r" INFO from (\w+) request_id=\1$", line) for line in asked)
     assert unasked.endswith(" INFO from nobody")
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_service(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    started = subprocess.Popen(
+        [*ADAFACE, "serve"], env=environment(data_dir=tmp_path / "data", port=0), stdout=writing
+    )
+    os.close(writing)
+    try:
+        said = b""
+        while not (found := re.search(rb"http://([\d.]+:\d+) serves", said)):
+            said += os.read(reading, 4096)
+        with httpx.Client(base_url=f"http://{found[1].decode()}", timeout=PATIENCE) as asking:
+            for _ in range(1000):
+                assert asking.get("/models").status_code == 200
+            os.close(reading)
+            assert asking.get("/models").status_code == 200
+    finally:
+        started.terminate()
+        assert started.wait(PATIENCE) == 0
+
+
+def test_what_finds_no_room_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CAPACITY", 5)
+    stream, stalled = io.StringIO(), threading.Event()
+    stalling = types.SimpleNamespace(
+        write=lambda text: (stalled.wait(PATIENCE), stream.write(text)), flush=lambda: None
+    )
+    handler = writer.Writer(stalling)
+    handler.setFormatter(Json())
+    for number in range(20):
+        handler.handle(logging.makeLogRecord({"msg": f"line {number}"}))
+    stalled.set()
+    handler.close()
+    handler.handle(logging.makeLogRecord({"msg": "after its end"}))
+    told = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
+    dropped = [each for each in told if "dropped" in each]
+    assert len(dropped) == 1
+    assert int(dropped[0].split()[0]) + len(told) - 1 == 20
+
+
+def test_a_name_that_is_no_utf_8_is_still_a_line() -> None:
+    line = Json().format(logging.makeLogRecord({"msg": "no \udcff here"}))
+    assert json.loads(line)["message"] == "no \\udcff here"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -12,9 +14,11 @@ import pytest
 from service.batching import Urgency
 from service.errors import DeadlineExceeded, NoFaceFound, ServiceError
 from service.pipeline import Pipeline, Reading, Selection
-from service.runtime import open_pipeline
+from service.runtime import open_pipeline, open_runtime, open_service
+from service.settings import Settings
 from tests import interleaving, photographs
 
+from .examples import other_model
 from .networks import SETTINGS, networks
 
 ONE = Selection(max_faces=1)
@@ -69,6 +73,25 @@ def test_a_fault_of_ours_is_the_answer_for_one_image_only(
 
     asyncio.run(main())
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_two_bundles_share_the_threads_that_compute(tmp_path: Path) -> None:
+    async def main() -> None:
+        settings = Settings(
+            data_dir=tmp_path / "data", threads=1, next_bundle=other_model(tmp_path)
+        )
+        with open_runtime(settings) as runtime:
+            async with open_service(runtime) as service:
+                images = [photographs.portrait()] * 3
+                every = (each.pipeline.each(images, ONE) for each in service.models.values())
+                read = await asyncio.gather(*every)
+                computing = [each for each in threading.enumerate() if each.name.startswith("core")]
+        assert len(computing) == 1
+        assert [len(each) for each in read] == [3, 3]
+        assert all(isinstance(each, Reading) for several in read for each in several)
+        assert not computing[0].is_alive()
+
+    asyncio.run(main())
 
 
 def test_a_late_request_is_not_worked_on() -> None:

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from models import bundle as bundles
 from models import catalogue as catalogues
 from service.cli import app
+from service.pull.recorded import Record, Recorded
 from service.settings import STARTER
 from tests import hub as hubs
 from tests.hub import Hub
@@ -219,3 +220,44 @@ def test_a_damaged_lock_is_named(catalogue: Path, pack: Path, tmp_path: Path) ->
     (tmp_path / "models.lock.json").write_text("{")
     arguments = ("pull", "seeing", "--catalogue", catalogue, "--output", tmp_path / "new.onnx")
     assert "models.lock.json" in refusal(called(*arguments, "--from", pack, "--accept-license"))
+
+
+def test_a_damaged_pack_is_one_line(tmp_path: Path) -> None:
+    parts = {"pack": {"path": "who/what/pack.zip"}, "member": {"path": "det.onnx"}}
+    known = hubs.catalogue(tmp_path / "own.toml", detector=parts)
+    pack = tmp_path / "pack.zip"
+    with zipfile.ZipFile(pack, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("det.onnx", NETWORK)
+    content = bytearray(pack.read_bytes())
+    content[30 + len("det.onnx")] = 0xFF  # the first byte behind the header: no such kind of block
+    pack.write_bytes(content)
+    arguments = ("pull", "seeing", "--catalogue", known, "--output", tmp_path / "new.onnx")
+    assert "fetch it again" in refusal(called(*arguments, "--from", pack, "--accept-license"))
+    assert not (tmp_path / "new.onnx").exists()
+
+
+def test_a_full_disk_leaves_no_half_detector(catalogue: Path, tmp_path: Path) -> None:
+    (tmp_path / "det.onnx").write_bytes(NETWORK)
+    output = tmp_path / "new" / "seeing.onnx"
+    arguments = ("pull", "seeing", "--catalogue", catalogue, "--output", output, "--accept-license")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        assert "too large" in refusal(called(*arguments, "--from", tmp_path / "det.onnx"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not output.exists()
+    assert called(*arguments, "--from", tmp_path / "det.onnx").exit_code == 0
+    assert output.read_bytes() == NETWORK
+    assert sorted(each.name for each in output.parent.iterdir()) == [
+        "models.lock.json",
+        "seeing.onnx",
+    ]
+
+
+def test_what_was_pulled_meanwhile_stays_on_record(tmp_path: Path) -> None:
+    slow, quick = Recorded(tmp_path), Recorded(tmp_path)
+    for each, name in ((quick, "small"), (slow, "large")):
+        each.keep(name, Record(source="a hub", files={"model": "0" * 64}))
+    assert Recorded(tmp_path).expected("small", "model") == "0" * 64
+    assert Recorded(tmp_path).expected("large", "model") == "0" * 64

@@ -179,4 +179,4 @@ def test_an_exporter_nobody_knows_ends_the_start(
     assert ran.returncode == 1
     [line] = ran.stderr.splitlines()
     assert "'pigeon'" in line
-    assert "adaface-service[tracing]" in line
+    assert "requirements/image-cpu.txt" in line

@@ -236,7 +236,7 @@ def test_without_the_extra_the_line_says_how_to_install_it(
 ) -> None:
     chosen = given_settings(tmp_path, engine="winograd")
     assert open_recognizer(bundles.load(STARTER), chosen).engine == "onnxruntime"
-    assert "pip install adaface-service[winograd]" in caplog.text
+    assert "pip install --no-deps -r requirements/image-cpu.txt" in caplog.text
 
 
 def heavy(tmp_path: Path) -> Path:
