@@ -187,9 +187,13 @@ class Batcher(Generic[In, Out]):
             member.leave()
         self._rest()
 
-    def start(self, lane: Lane) -> bool:
-        """Gives a free core the next batch of a lane; False where nothing waits. In any thread."""
-        if not (batch := self._take(lane)):
+    def start(self, lane: Lane, *, full: bool) -> bool:
+        """Gives a free core the next batch of a lane, or only a full one; in any thread.
+
+        False where too little waits.
+        """
+        least = self._max_batch if full else 1
+        if len(self._waiting[lane]) < least or not (batch := self._take(lane)):
             return False
         running = self._cores.run(partial(self._outcomes, [member.item for member in batch]))
         self._running[running] = monotonic()

@@ -21,8 +21,10 @@ _working = 0
 class Stage(Protocol):
     """Who has work for a core."""
 
-    def start(self, lane: Lane) -> bool:
+    def start(self, lane: Lane, *, full: bool) -> bool:
         """Gives a core work of that lane with `Cores.run`; False where there is none.
+
+        With `full` only as much as is done at once at best.
 
         Called with `Cores.turn` held, in any thread.
         """
@@ -32,9 +34,11 @@ class Cores:
     """A fixed number of threads that stages share: never more of them compute than there are cores.
 
     More threads than cores would take turns on each, their networks throwing each other out of
-    its cache. A free core takes what is interactive before what is bulk, and of a lane the work of
-    the stage that joined first, and takes it itself, from the thread that became free: an event
-    loop that answers somebody else would let it wait.
+    its cache. A free core takes what is interactive before what is bulk. Of a lane it takes full
+    batches of the stage that joined first, then full ones of the others, and then what there is:
+    so batches fill while there is something else to do, and nothing waits while there is not. It
+    looks itself, in the thread that became free: an event loop that answers somebody else would
+    let it wait.
     """
 
     def __init__(self, count: int, name: str = "core") -> None:
@@ -64,8 +68,11 @@ class Cores:
     def dispatch(self) -> None:
         """Gives every free core work, while there is some."""
         with self.turn:
-            while self.free and any(each.start(lane) for lane in LANES for each in self._stages):
+            while self.free and any(map(self._started, LANES)):
                 pass
+
+    def _started(self, lane: Lane) -> bool:
+        return any(stage.start(lane, full=full) for full in (True, False) for stage in self._stages)
 
     def _worked(self, work: Callable[[], Answer]) -> Answer:
         try:

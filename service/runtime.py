@@ -280,6 +280,6 @@ async def open_pipeline(
     embed = Batcher(
         recognizer.each, owner, max_batch=settings.max_batch, max_queue=queue, name="recognizer"
     )
-    # Embedding is served first, as what is nearly finished; left in reverse, it is closed last.
+    # Full batches of crops are served first, as nearly finished; left in reverse, they close last.
     async with embed, locate:
         yield Pipeline(locator, locate, embed, quality, settings.fmr)

@@ -84,6 +84,32 @@ def test_a_core_takes_probes_before_imports_and_what_is_nearly_finished_first() 
     asyncio.run(main())
 
 
+def test_a_batch_fills_while_there_is_something_else_to_do() -> None:
+    async def main() -> None:
+        cores, ran, go = Cores(1), list[list[int]](), threading.Event()
+
+        def work(items: Sequence[int]) -> list[int]:
+            ran.append(list(items))
+            assert go.wait(10)
+            return list(items)
+
+        async with (
+            Batcher(work, cores, max_batch=2, max_queue=9) as late,
+            Batcher(work, cores, max_batch=1, max_queue=9) as early,
+        ):
+            asked = [asyncio.create_task(early([0]))]
+            while not ran:  # noqa: ASYNC110 - the work is in threads
+                await asyncio.sleep(0.001)
+            asked += [asyncio.create_task(late([n])) for n in (1, 2, 3)]
+            asked += [asyncio.create_task(early([n])) for n in (4, 5)]
+            await asyncio.sleep(0.01)
+            go.set()
+            await asyncio.gather(*asked)
+        assert ran == [[0], [1, 2], [4], [5], [3]]
+
+    asyncio.run(main())
+
+
 def test_closing_one_stage_finishes_what_it_accepted_while_another_holds_the_core() -> None:
     async def main() -> None:
         stages = Stages(1)

@@ -21,7 +21,7 @@ from tests.soak.traffic import Traffic
 
 SHARE, CLIENTS, WARM = 0.8, 6, 1 / 6  # the first sixth is warm-up: 10 minutes of an hour
 JUDGED = 20.0  # minutes
-REST = 8.0  # seconds in which the service closes the connections that clients keep
+REST = 12.0  # seconds in which the service closes the connections that clients keep; see `_rested`
 
 
 def bars(kept: list[Holding], traffic: Traffic, minutes: float, status: int) -> list[Bar]:
@@ -75,12 +75,21 @@ async def soak(running: Server, minutes: float, seed: int) -> tuple[Traffic, lis
     print(f"soak: capacity {bearable:.1f}/s, seed {seed}")
     traffic = Traffic(url.host, url.port or 80, seed + 1)
     await asyncio.to_thread(running.client.delete, "/collections/default")
-    await asyncio.sleep(REST)
+    await _rested(running)
     watcher = asyncio.create_task(watch(running.process.pid, max(0.5, minutes / 12), kept))
     await traffic.flow(SHARE * bearable, 60 * minutes)
     watcher.cancel()
-    await asyncio.sleep(REST)
+    await _rested(running)
     return traffic, [*kept, holding(running.process.pid, 0)]
+
+
+async def _rested(running: Server) -> None:
+    """Waits until what is held is nobody's work any more.
+
+    anyio ends threads that were idle for 10 s, but only when another one is asked for something.
+    """
+    await asyncio.sleep(REST)
+    await asyncio.to_thread(running.client.get, "/models")
 
 
 def main() -> None:
@@ -97,7 +106,9 @@ def main() -> None:
     found = bars(kept, traffic, options.minutes, status)
     for kind, count in sorted(traffic.statuses.items()):
         print(f"  {count:7} {kind}")
-    print(f"  {kept[0].megabytes:.0f} MB before, {kept[-1].megabytes:.0f} MB after")
+    tenths = [kept[n * (len(kept) - 1) // 10] for n in range(11)]
+    print(f"  MB, from before to after: {', '.join(f'{each.megabytes:.0f}' for each in tenths)}")
+    print(f"  threads: {', '.join(f'{each.threads:.0f}' for each in tenths)}")
     missed = [bar.name for bar in found if bar.verdict == "missed"]
     verdict = f"missed: {', '.join(missed)}" if missed else "every bar holds"
     figures = " ".join(
