@@ -58,6 +58,7 @@ class Json(logging.Formatter):
     """A JSON object a line: `time`, `level`, `message`, of a request `request_id`; see `tell`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Never raises for a text that is no UTF-8."""
         exchange = current()
         document: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import typer
@@ -15,7 +14,7 @@ STYLES: dict[doctor.Level, str] = {"ok": "green", "warning": "yellow", "problem"
 
 def examine(bundle: BundleOption = None, as_json: JsonOption = False) -> None:
     """Look at the installation and say what is wrong with it; exit status 1 for a problem."""
-    findings = doctor.examine(os.environ, bundle)
+    findings = doctor.examine(bundle)
     counts = Counter(each.level for each in findings)
     if as_json:
         print_json([each._asdict() for each in findings])

@@ -12,6 +12,7 @@ from service.settings import Settings
 
 
 def keys(settings: Settings) -> Findings:
+    """Whether the keys can be read, and what holds where there are none."""
     try:
         access = open_access(settings)
     except StartupError as error:
@@ -30,6 +31,7 @@ def keys(settings: Settings) -> Findings:
 
 
 def address(settings: Settings) -> Findings:
+    """Whether the port is free, which takes it for a moment, or is a service's already."""
     where = f"{settings.host}, port {settings.port}"
     try:
         bound(settings.host, settings.port).close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,9 +14,9 @@ from service.settings import PREFIX, Settings
 NAME = "settings"
 
 
-def settings(environ: Mapping[str, str]) -> tuple[Settings, list[Finding]]:
+def settings() -> tuple[Settings, list[Finding]]:
     """The settings, with the default where one cannot be, and what is wrong with them."""
-    names = sorted(name for name in environ if name.upper().startswith(PREFIX))
+    names = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
     found = [*_unknown(names)]
     try:
         made = Settings()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from service.doctor import access, bundles, data, environment, limits, packages, provider
@@ -13,7 +13,7 @@ Check = Callable[[Settings], Findings]
 CHECKS: tuple[Check, ...] = (
     packages.python,
     packages.runtimes,
-    packages.pictures,
+    packages.opencv,
     packages.engine,
     packages.traces,
     provider.driver,
@@ -32,13 +32,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def examine(environ: Mapping[str, str], bundle: Path | None = None) -> list[Finding]:
-    """Looks at the installation that the `FACE_*` variables in `environ` describe.
+def examine(bundle: Path | None = None) -> list[Finding]:
+    """Looks at the installation that the `FACE_*` variables describe.
 
     Settings that cannot be are findings; what they would have said is looked at with the defaults.
     `bundle` takes the place of FACE_BUNDLE. Nothing is changed or made, and nothing raised.
     """
-    settings, found = environment.settings(environ)
+    settings, found = environment.settings()
     if bundle is not None:
         settings = settings.model_copy(update={"bundle": bundle})
     for check in CHECKS:

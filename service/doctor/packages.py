@@ -40,7 +40,8 @@ def runtimes(_: Settings) -> Findings:
     )
 
 
-def pictures(_: Settings) -> Findings:
+def opencv(_: Settings) -> Findings:
+    """One OpenCV, and one without windows: two of them write over each other's files."""
     owners = _owners("cv2")
     windows = re.search(r"GUI:\s+(\w+)", cv2.getBuildInformation())
     if len(owners) > 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.bundle import Sha256
+from service.durable import sync
 from service.errors import PullFailed
 
 NAME = "models.lock.json"
@@ -67,4 +68,6 @@ class Recorded:
         self._lock.models[name] = record
         partial = self.path.with_name(NAME + ".partial")
         partial.write_text(self._lock.model_dump_json(indent=1) + "\n")
+        sync(partial)
         partial.replace(self.path)
+        sync(self.path.parent)
